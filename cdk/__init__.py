@@ -1,0 +1,1 @@
+"""The CDK app: a typed stage, stacks that compose, one construct per capability."""

@@ -1,0 +1,1 @@
+"""What lives and dies together."""

@@ -1,0 +1,1 @@
+"""The camera gateway: sources in, PutMedia out."""

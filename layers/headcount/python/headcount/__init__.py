@@ -1,0 +1,1 @@
+"""Headcount: people counts from a building's cameras, and commands for its BMS."""

@@ -1,0 +1,1 @@
+"""Matroska as Kinesis Video speaks it: elements, fragments, key frames."""

@@ -1,0 +1,1 @@
+"""The embedded AWS, a building that answers it, and scenes for its cameras."""

@@ -1,0 +1,1 @@
+"""Runs in the emulator's own environment: MiniStack, and the services it lacks."""

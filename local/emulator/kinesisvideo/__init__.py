@@ -1,0 +1,1 @@
+"""Kinesis Video Streams at the wire: streams, PutMedia, archive, notices."""

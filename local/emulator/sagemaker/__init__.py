@@ -1,0 +1,1 @@
+"""SageMaker at the wire: models, endpoints that are processes, capture."""

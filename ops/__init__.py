@@ -1,0 +1,1 @@
+"""The `headcount` command: one module per verb."""

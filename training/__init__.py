@@ -1,0 +1,1 @@
+"""The detector: weights, package, evaluation, and what runs on the endpoint."""
