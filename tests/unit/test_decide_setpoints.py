@@ -1,0 +1,192 @@
+"""decide_setpoints: what is known of rooms in, commands and alerts out."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import TypeAdapter
+
+from functions.decide_setpoints.handler import Adapters, decide_setpoints
+from headcount.causes import RoomCheckDue, Tick
+from headcount.domain.control_state import ControlState
+from headcount.domain.policy import Camera, DeviceGroup, Policy, Room
+from headcount.errors import PoisonRecordError
+from headcount.events import (
+    AlertRaised,
+    BmsCommandAcknowledged,
+    BmsCommandRequested,
+    OccupancyState,
+)
+from tests.fakes import FakeBus, FakeClock, FakeDirectory, FakeItems
+from tests.samples import OCCUPANCY_CHANGED
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+ROOM = Room(
+    "hq",
+    "lab",
+    (Camera("door"),),
+    (DeviceGroup("ac", "air_conditioning", 2), DeviceGroup("lights", "lighting", 4)),
+    Policy(hold_off_s=60, ack_timeout_s=10),
+    policy_version="v1",
+)
+
+
+@dataclass
+class FakeScheduler:
+    """Keeps what it was asked for."""
+
+    asked: list[RoomCheckDue] = field(default_factory=list)
+
+    def __call__(self, site_id: str, room_id: str, due_at: datetime, now: datetime) -> None:
+        assert due_at > now
+        self.asked.append(RoomCheckDue(site_id=site_id, room_id=room_id, due_at=due_at))
+
+
+@dataclass
+class DirectoryBehind(FakeDirectory):
+    """Still lists rooms that are gone."""
+
+    gone: set[str] = field(default_factory=set)
+
+    def room(self, site_id: str, room_id: str) -> Room:
+        if room_id in self.gone:
+            raise PoisonRecordError(f"site {site_id} has no room {room_id}")
+        return super().room(site_id, room_id)
+
+
+@pytest.fixture
+def to():
+    return Adapters(
+        directory=FakeDirectory([ROOM]),
+        controls=FakeItems(TypeAdapter(ControlState)),
+        publish=FakeBus(),
+        check_again=FakeScheduler(),
+        clock=FakeClock(NOON),
+    )
+
+
+def told(to, people):
+    state = OccupancyState.OCCUPIED if people else OccupancyState.VACANT
+    return OCCUPANCY_CHANGED.model_copy(
+        update={"state": state, "people_estimate": people, "observed_at": to.clock()}
+    )
+
+
+def acknowledge_all(to):
+    for command in to.publish.of(BmsCommandRequested):
+        ack = BmsCommandAcknowledged(
+            id=command.id,
+            correlation_id=command.correlation_id,
+            site_id="hq",
+            room_id="lab",
+            device_group=command.device_group,
+            idempotency_key=command.idempotency_key,
+            level=command.level,
+            acknowledged_at=to.clock(),
+        )
+        decide_setpoints(ack, to)
+
+
+def commands(to):
+    return [(one.device_group, one.level) for one in to.publish.of(BmsCommandRequested)]
+
+
+def test_four_people_are_answered_with_the_band_for_four(to):
+    decide_setpoints(told(to, 4), to)
+
+    assert commands(to) == [("ac", 1), ("lights", 2)]
+
+
+def test_a_command_carries_its_chain_of_causes(to):
+    decide_setpoints(told(to, 4), to)
+
+    command = to.publish.of(BmsCommandRequested)[0]
+    assert command.correlation_id == OCCUPANCY_CHANGED.correlation_id
+    assert (command.policy_version, command.state) == ("v1", OccupancyState.OCCUPIED)
+
+
+def test_an_empty_room_goes_off_when_control_wakes_itself(to):
+    decide_setpoints(told(to, 4), to)
+    acknowledge_all(to)
+    to.clock.advance(30)
+    decide_setpoints(told(to, 0), to)
+    wake = to.check_again.asked[-1]
+    to.clock.advance(60)
+
+    decide_setpoints(wake, to)
+
+    assert wake.due_at == NOON + timedelta(seconds=90)
+    assert commands(to)[2:] == [("ac", 0), ("lights", 0)]
+    assert [alert.kind for alert in to.publish.of(AlertRaised)] == ["room_vacant"]
+
+
+def test_a_check_that_arrives_a_moment_early_counts_as_due(to):
+    decide_setpoints(told(to, 4), to)
+    acknowledge_all(to)
+    to.clock.advance(30)
+    decide_setpoints(told(to, 0), to)
+    to.clock.advance(59.9)
+
+    decide_setpoints(to.check_again.asked[-1], to)
+
+    assert commands(to)[2:] == [("ac", 0), ("lights", 0)]
+
+
+def test_a_tick_looks_at_every_room(to):
+    decide_setpoints(told(to, 4), to)
+    to.clock.advance(15)
+
+    decide_setpoints(Tick(), to)
+
+    attempts = [(one.device_group, one.attempt) for one in to.publish.of(BmsCommandRequested)]
+    assert attempts == [("ac", 1), ("lights", 1), ("ac", 2), ("lights", 2)]
+
+
+def test_a_retry_has_the_same_key_and_another_id(to):
+    decide_setpoints(told(to, 4), to)
+    to.clock.advance(15)
+    decide_setpoints(Tick(), to)
+
+    first, _, again, _ = to.publish.of(BmsCommandRequested)
+    assert first.idempotency_key == again.idempotency_key
+    assert first.id != again.id
+
+
+def test_the_same_news_twice_commands_once(to):
+    news = told(to, 4)
+    decide_setpoints(news, to)
+    decide_setpoints(news, to)
+
+    assert len(commands(to)) == 2
+
+
+def test_news_of_an_hour_ago_commands_nothing(to):
+    old = told(to, 10)
+    to.clock.advance(3600)
+
+    decide_setpoints(old, to)
+
+    assert commands(to) == []
+
+
+def test_commands_that_the_bus_did_not_take_are_published_when_the_record_comes_back(to):
+    to.publish.down = True
+    with pytest.raises(ConnectionError):
+        decide_setpoints(told(to, 4), to)
+    to.publish.down = False
+
+    decide_setpoints(told(to, 4), to)
+
+    assert commands(to) == [("ac", 1), ("lights", 2)]
+
+
+def test_a_room_that_cannot_be_decided_does_not_keep_the_others_waiting(to):
+    decide_setpoints(told(to, 4), to)
+    to.clock.advance(15)
+    retired = replace(ROOM, room_id="retired")
+    directory = DirectoryBehind([retired, ROOM], gone={"retired"})
+
+    with pytest.raises(PoisonRecordError, match=r"1 rooms not decided\. hq/retired"):
+        decide_setpoints(Tick(), replace(to, directory=directory))
+
+    assert [one.attempt for one in to.publish.of(BmsCommandRequested)] == [1, 1, 2, 2]
