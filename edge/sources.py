@@ -1,0 +1,196 @@
+"""Where pictures come from: a file played at its own pace, or a live RTSP or HTTP stream."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import av
+
+from headcount.errors import SourceError
+
+# Chosen: how often people are looked at never needs more, and encoding costs by the frame.
+DEFAULT_FRAMES_PER_S = 10
+_OPEN_TIMEOUT_S = 10.0
+_READ_TIMEOUT_S = 10.0
+# A player that is so far behind (a busy machine, a suspended laptop) lets the clock go on.
+_MAX_LATE = timedelta(seconds=1)
+_FIRST_RETRY_S = 1.0
+_LAST_RETRY_S = 30.0
+_LIVE_SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "udp", "srt"})
+_SCHEMES = _LIVE_SCHEMES | {"http", "https"}
+
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedFrame:
+    """A decoded picture, and when it was captured or, for a file, played.
+
+    Attributes:
+        image: An `av.VideoFrame`.
+        captured_at: Aware, UTC.
+    """
+
+    image: Any
+    captured_at: datetime
+
+
+class VideoSource:
+    """A file, RTSP or HTTP(S) source, opened when `frames` is first asked for one.
+
+    A file plays in real time, over and over with `loop`. So does an HTTP source of known length;
+    one without, and RTSP, is live: it is read as it comes, and opened again when it ends.
+
+    Args:
+        location: A path or URL, with credentials where the camera wants them.
+        loop: Whether a file begins again at its end.
+        frames_per_s: Frames beyond so many a second are left out.
+        notify: Is told, in words, of what goes wrong and is tried again.
+    """
+
+    def __init__(
+        self,
+        location: str,
+        *,
+        loop: bool = False,
+        frames_per_s: int = DEFAULT_FRAMES_PER_S,
+        notify: Notify = lambda _: None,
+    ) -> None:
+        self._location = location
+        self._loop = loop
+        self._spacing = timedelta(seconds=1 / frames_per_s)
+        self._notify = notify
+        self._stopped = threading.Event()
+        self.name = without_credentials(location)
+
+    def stop(self) -> None:
+        """Let `frames` end soon; may be called from any thread."""
+        self._stopped.set()
+
+    def frames(self) -> Iterator[CapturedFrame]:
+        """Yield frames, each when its time has come.
+
+        Raises:
+            SourceError: If the source cannot be opened at first, or a file cannot be read on.
+        """
+        container = _open(self._location)
+        is_live = _is_live(self._location, container)
+        pace: Iterator[CapturedFrame]
+        while not self._stopped.is_set():
+            with container:
+                pace = self._as_it_comes(container) if is_live else self._in_real_time(container)
+                yield from self._thinned(pace)
+            if self._stopped.is_set() or not (is_live or self._loop):
+                return
+            container = self._reopen() if is_live else _open(self._location)
+            if container is None:
+                return
+
+    def _reopen(self) -> Any:
+        """Return the live source opened again, trying ever less often, or None when stopped."""
+        wait_s = _FIRST_RETRY_S
+        while not self._stopped.wait(wait_s):
+            try:
+                return _open(self._location)
+            except SourceError as fault:
+                wait_s = min(wait_s * 2, _LAST_RETRY_S)
+                self._notify(f"{fault} Trying again in {wait_s:.0f} s.")
+        return None
+
+    def _as_it_comes(self, container: Any) -> Iterator[CapturedFrame]:
+        try:
+            for image in container.decode(video=0):
+                if self._stopped.is_set():
+                    return
+                yield CapturedFrame(image, datetime.now(UTC))
+        except (av.FFmpegError, OSError) as fault:
+            self._notify(f"{self.name}: {_reason(fault)}. Opening it again.")
+            return
+        self._notify(f"{self.name}: the stream has ended. Opening it again.")
+
+    def _in_real_time(self, container: Any) -> Iterator[CapturedFrame]:
+        first_s: float | None = None
+        begun = datetime.now(UTC)
+        try:
+            for image in container.decode(video=0):
+                at_s = image.time or 0.0
+                first_s = at_s if first_s is None else first_s
+                due = begun + timedelta(seconds=at_s - first_s)
+                now = datetime.now(UTC)
+                if now - due > _MAX_LATE:
+                    begun, due = begun + (now - due), now
+                elif due > now and self._stopped.wait((due - now).total_seconds()):
+                    return
+                yield CapturedFrame(image, due)
+        except av.FFmpegError as fault:
+            raise SourceError(f"{self.name}: {_reason(fault)}. {_REMEDY}") from fault
+        if first_s is None:
+            raise SourceError(f"{self.name}: not one frame can be decoded. {_REMEDY}")
+        # The last frame is shown as long as any other, before the file begins again.
+        rate = container.streams.video[0].average_rate
+        self._stopped.wait(float(1 / rate) if rate else 0.0)
+
+    def _thinned(self, frames: Iterator[CapturedFrame]) -> Iterator[CapturedFrame]:
+        """Leave out frames so that the rest are `spacing` apart on average."""
+        next_due: datetime | None = None
+        for captured in frames:
+            if next_due is None or captured.captured_at - next_due > self._spacing:
+                next_due = captured.captured_at
+            # A tenth of tolerance: time stamps in whole milliseconds jitter around the spacing.
+            if captured.captured_at >= next_due - self._spacing / 10:
+                next_due += self._spacing
+                yield captured
+
+
+_REMEDY = "Is it a video? `ffplay` or VLC should be able to show it from this machine."
+
+
+def check_source(location: str) -> None:
+    """Return if a source can be opened and holds video.
+
+    Raises:
+        SourceError: If not; the message names the source without its credentials.
+    """
+    _open(location).close()
+
+
+def _open(location: str) -> Any:
+    scheme, name = urlsplit(location).scheme, without_credentials(location)
+    if scheme not in _SCHEMES and not Path(location).is_file():
+        raise SourceError(
+            f"{name or 'An empty source'}: no such file. Give the path of a video, or a URL that "
+            "begins with rtsp:// or http(s)://."
+        )
+    # Interleaved in the one connection: UDP loses packets, and firewalls lose UDP.
+    options = {"rtsp_transport": "tcp"} if scheme in ("rtsp", "rtsps") else {}
+    try:
+        container = av.open(location, options=options, timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S))
+    except (av.FFmpegError, OSError, ValueError) as fault:
+        raise SourceError(f"{name}: {_reason(fault)}. {_REMEDY}") from fault
+    if not container.streams.video:
+        container.close()
+        raise SourceError(f"{name}: it holds no video. {_REMEDY}")
+    return container
+
+
+def without_credentials(location: str) -> str:
+    """Return a path or URL as it may be shown: without user, password and query."""
+    parts = urlsplit(location)
+    if parts.scheme not in _SCHEMES:
+        return location
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _reason(fault: Exception) -> str:
+    """Return what went wrong without the address, which may hold a password."""
+    said: str | None = getattr(fault, "strerror", None)
+    return said or type(fault).__name__
+
+
+def _is_live(location: str, container: Any) -> bool:
+    scheme = urlsplit(location).scheme
+    return scheme in _LIVE_SCHEMES or (scheme in ("http", "https") and container.duration is None)

@@ -1,0 +1,93 @@
+"""`headcount gateway`: a camera's video into its stream, from any machine that sees the camera."""
+
+import time
+from typing import Annotated
+
+import boto3
+import typer
+
+from edge.gateway import Gateway, GatewayReport
+from edge.sources import check_source
+from headcount.errors import StreamError
+from headcount.identifiers import stream_name
+from headcount.site import CameraBinding
+from ops.deployment import Deployment
+from ops.site_items import SiteItems
+
+app = typer.Typer(
+    no_args_is_help=True, help="Send a camera's video to Kinesis Video.", add_completion=False
+)
+
+_PROGRESS_EVERY_S = 1.0
+
+
+@app.callback()
+def _group() -> None:
+    """Make `run` a verb of its own: typer would otherwise drop the name of an only command."""
+
+
+@app.command()
+def run(
+    site: Annotated[str, typer.Option(help="The site's id, as `headcount site show` shows it.")],
+    camera: Annotated[str, typer.Option(help="The camera's id in that site.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            help="A video file, or an RTSP or HTTP(S) URL.",
+            # Where other users may list processes, a camera's password belongs here.
+            envvar="HEADCOUNT_SOURCE",
+        ),
+    ],
+    stage: Annotated[str, typer.Option(help="The deployed stage: dev, prod or local.")] = "dev",
+    loop: Annotated[bool, typer.Option(help="Begin a file again at its end.")] = False,
+) -> None:
+    """Stream until Ctrl-C, or until a file ends; how often frames are counted, the site says."""
+    check_source(source)
+    binding = _binding(Deployment.find(stage), site, camera)
+    gateway = Gateway(
+        source,
+        binding.stream_name,
+        session=boto3.Session(),
+        sample_every_s=binding.sample_every_s,
+        fragment_s=binding.fragment_s,
+        loop=loop,
+        on_event=lambda message: typer.echo(f"\n{message}", err=True),
+    )
+    gateway.start()
+    try:
+        while gateway.report().is_running:
+            typer.echo(f"\r{_progress(gateway.report())}", nl=False)
+            time.sleep(_PROGRESS_EVERY_S)
+    except KeyboardInterrupt:
+        typer.echo("\nStopping…")
+    finally:
+        gateway.stop()
+    report = gateway.report()
+    typer.echo(f"\r{_progress(report)}")
+    if report.failure is not None:
+        raise report.failure
+
+
+def _binding(deployment: Deployment, site: str, camera: str) -> CameraBinding:
+    """Return what the applied site says of a camera.
+
+    Raises:
+        StreamError: If the stage has no such camera.
+    """
+    name = stream_name(deployment.stream_prefix, site, camera)
+    found = SiteItems(boto3.client("dynamodb"), deployment.rooms_table_name).camera(name)
+    if found is None:
+        raise StreamError(
+            f"Stage {deployment.stage} has no camera {camera!r} in site {site!r}.\n"
+            "`headcount site show` shows what it has, `headcount site apply FILE` adds a camera."
+        )
+    return CameraBinding.model_validate_json(found)
+
+
+def _progress(report: GatewayReport) -> str:
+    newest = report.last_persisted_at
+    when = f", newest {newest.astimezone():%H:%M:%S}" if newest else ""
+    return (
+        f"{report.source} → {report.stream_name}: {report.put} fragments put, "
+        f"{len(report.persisted)} stored, {report.lost} lost{when}"
+    )
