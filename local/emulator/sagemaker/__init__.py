@@ -1,1 +1,1 @@
-"""SageMaker at the wire: models, endpoints that are processes, capture."""
+"""SageMaker at the wire: models, endpoints that are real processes, invocations, data capture."""
