@@ -1,0 +1,93 @@
+"""Fragments in, FramesCounted out."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk.aws_dynamodb import ITable
+from aws_cdk.aws_events import IEventBus
+from aws_cdk.aws_iam import ManagedPolicy, PolicyStatement, ServicePrincipal
+from aws_cdk.aws_lambda import ILayerVersion
+from aws_cdk.aws_sns import ITopic, Topic
+from constructs import Construct
+
+from cdk.components.camera_streams import CameraStreams
+from cdk.components.counting_model import CountingModel
+from cdk.components.queue_function import QueueFunction
+from cdk.config import Stage
+
+# One full vCPU: decoding and measuring a frame is the function's whole work.
+_MEMORY_MB = 1769
+
+
+class Perception(Construct):
+    """Where Kinesis Video says that a fragment is stored, and what looks at it."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        bus: IEventBus,
+        rooms: ITable,
+        model: CountingModel,
+        streams: CameraStreams,
+        core: ILayerVersion,
+        vision: ILayerVersion,
+        operations: ITopic,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.notices = self._notices()
+        self.sampler = QueueFunction(
+            self,
+            "Sampler",
+            stage=stage,
+            folder="sample_fragments",
+            description="Counts the faces in the key frame of each noticed fragment.",
+            layers=[core, vision],
+            environment={
+                "BUS_NAME": bus.event_bus_name,
+                "ROOMS_TABLE": rooms.table_name,
+                "ENDPOINT_NAME": model.endpoint_name,
+            },
+            memory_mb=_MEMORY_MB,
+            batch_window=Duration.seconds(stage.sample_batch_window_s),
+            operations=operations,
+        )
+        self.sampler.consume_topic(self.notices)
+        bus.grant_put_events_to(self.sampler.function)
+        rooms.grant_read_write_data(self.sampler.function)
+        model.grant_invoke(self.sampler.function)
+        self.sampler.function.add_to_role_policy(
+            streams.allow("GetDataEndpoint", "GetMediaForFragmentList")
+        )
+        streams.acknowledge_names(self.sampler.role)
+        self.gateway_policy = self._gateway_policy(streams)
+
+    def _notices(self) -> Topic:
+        # Not encrypted with the stage's key: a notice names a fragment and holds nothing of it,
+        # and every gateway's role would need that key to publish.
+        topic = Topic(self, "FragmentNotices", enforce_ssl=True)
+        topic.add_to_resource_policy(
+            PolicyStatement(
+                sid="KinesisVideoPublishes",
+                principals=[ServicePrincipal("kinesisvideo.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
+        )
+        return topic
+
+    def _gateway_policy(self, streams: CameraStreams) -> ManagedPolicy:
+        """Return what a camera gateway may do: put video, and have it noticed."""
+        policy = ManagedPolicy(
+            self,
+            "GatewayPolicy",
+            description="Attach to the role or user of a camera gateway.",
+            statements=[
+                streams.allow("DescribeStream", "GetDataEndpoint", "PutMedia"),
+                # Kinesis Video publishes a notice with the rights of whoever put the fragment.
+                PolicyStatement(actions=["sns:Publish"], resources=[self.notices.topic_arn]),
+            ],
+        )
+        streams.acknowledge_names(policy)
+        return policy
