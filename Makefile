@@ -51,6 +51,9 @@ check: install   ## Format, lint, types, import contracts, unit and contract tes
 test: check build  ## Everything that CI runs.
 	@$(BIN)/pytest tests/infrastructure tests/integration
 
+events: install  ## Write docs/events.md and the JSON schemas from the event models.
+	@$(BIN)/python -m ops.events
+
 demo: build      ## The main job: video in, BMS commands out, on the embedded AWS.
 	@$(BIN)/headcount demo
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from headcount.errors import HeadcountError
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 BUILD: Final = ROOT / ".build"
 PACKAGE: Final = ROOT / "layers/headcount/python/headcount"
@@ -37,7 +39,7 @@ _RECIPE: Final = "1"
 Progress = Callable[[str], None]
 
 
-class AssetError(RuntimeError):
+class AssetError(HeadcountError):
     """What is to be deployed cannot be built."""
 
 

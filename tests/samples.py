@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+from headcount.domain.terms import LightMode, OccupancyState, Severity, Trigger
 from headcount.events import (
     AlertCleared,
     AlertRaised,
@@ -13,12 +14,8 @@ from headcount.events import (
     Detection,
     FrameQuality,
     FramesCounted,
-    LightMode,
     ModelReference,
-    OccupancyState,
     RoomOccupancyChanged,
-    Severity,
-    Trigger,
 )
 from headcount.identifiers import deterministic_id
 

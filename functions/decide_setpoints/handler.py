@@ -21,7 +21,7 @@ from headcount.causes import Cause, RoomCheckDue, Tick, read_cause
 from headcount.domain.control import acknowledge, decide
 from headcount.domain.control_state import Acknowledgement, ControlState, Decision, Occupancy
 from headcount.domain.policy import Room
-from headcount.domain.terms import OccupancyState, Trigger
+from headcount.domain.terms import Trigger
 from headcount.errors import HeadcountError, PoisonRecordError
 from headcount.events import BmsCommandAcknowledged, Detail, RoomOccupancyChanged
 from headcount.identifiers import room_key
@@ -123,7 +123,7 @@ def _choice(now: datetime, cause: Cause, room: Room) -> Callable[[ControlState],
         return lambda state: acknowledge(now, ack, room, state)
     if isinstance(cause, RoomOccupancyChanged):
         told = Occupancy(
-            state=OccupancyState(cause.state),
+            state=cause.state,
             people=cause.people_estimate,
             observed_at=cause.observed_at,
             correlation_id=cause.correlation_id,

@@ -15,7 +15,8 @@ from headcount.aws.alerts import DynamoNoticeLog, SnsNotifier
 from headcount.aws.directory import DynamoDirectory
 from headcount.batch import bus_event, each_record
 from headcount.domain.policy import Policy
-from headcount.events import AlertCleared, AlertRaised, Severity
+from headcount.domain.terms import Severity
+from headcount.events import AlertCleared, AlertRaised
 from headcount.ports import Clock, Directory, NoticeLog, Notifier
 from headcount.settings import Settings
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from headcount.domain.terms import Trigger
 from headcount.events import (
     AlertCleared,
     AlertRaised,
@@ -17,7 +18,6 @@ from headcount.events import (
     Detail,
     FramesCounted,
     RoomOccupancyChanged,
-    Trigger,
 )
 from local.bms import ReceivedCommand
 

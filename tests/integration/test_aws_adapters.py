@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from headcount.aws.alerts import DynamoNoticeLog, SnsNotifier
-from headcount.aws.bus import EventBridgePublisher, PublishError
+from headcount.aws.bus import EventBridgePublisher
 from headcount.aws.checks import SqsCheckScheduler
 from headcount.aws.directory import DynamoDirectory
 from headcount.aws.rooms import DynamoRooms, occupancy_items
@@ -21,7 +21,7 @@ from headcount.causes import RoomCheckDue
 from headcount.domain.occupancy import Observation, RoomState, observe
 from headcount.domain.policy import Camera, Room
 from headcount.domain.terms import LightMode
-from headcount.errors import ConflictError, PoisonRecordError
+from headcount.errors import ConflictError, PoisonRecordError, PublishError
 from headcount.identifiers import camera_key, room_key
 from headcount.ports import Change, Message, SampledFrame
 from local.launcher import EmbeddedAws

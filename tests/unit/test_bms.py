@@ -5,7 +5,8 @@ from unittest.mock import create_autospec
 
 import pytest
 
-from headcount.events import BmsCommandRequested, OccupancyState, Trigger
+from headcount.domain.terms import OccupancyState, Trigger
+from headcount.events import BmsCommandRequested
 from local.bms import BuildingManagementSystem
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

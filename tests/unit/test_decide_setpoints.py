@@ -10,13 +10,9 @@ from functions.decide_setpoints.handler import Adapters, decide_setpoints
 from headcount.causes import RoomCheckDue, Tick
 from headcount.domain.control_state import ControlState
 from headcount.domain.policy import Camera, DeviceGroup, Policy, Room
+from headcount.domain.terms import OccupancyState
 from headcount.errors import PoisonRecordError
-from headcount.events import (
-    AlertRaised,
-    BmsCommandAcknowledged,
-    BmsCommandRequested,
-    OccupancyState,
-)
+from headcount.events import AlertRaised, BmsCommandAcknowledged, BmsCommandRequested
 from tests.fakes import FakeBus, FakeClock, FakeDirectory, FakeItems
 from tests.samples import OCCUPANCY_CHANGED
 

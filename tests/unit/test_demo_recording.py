@@ -2,16 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+from headcount.domain.terms import LightMode, OccupancyState, Trigger
 from headcount.events import (
     BmsCommandRequested,
     Detection,
     FrameQuality,
     FramesCounted,
-    LightMode,
     ModelReference,
-    OccupancyState,
     RoomOccupancyChanged,
-    Trigger,
 )
 from local.bms import ReceivedCommand
 from local.demo.recording import (

@@ -8,8 +8,9 @@ from pydantic import TypeAdapter
 from functions.estimate_occupancy.handler import Adapters, estimate
 from headcount.domain.occupancy import RoomState
 from headcount.domain.policy import Camera, OccupancySettings, Room
+from headcount.domain.terms import OccupancyState
 from headcount.errors import PoisonRecordError
-from headcount.events import Detection, OccupancyState
+from headcount.events import Detection
 from headcount.identifiers import deterministic_id
 from tests.fakes import FakeBus, FakeDirectory, FakeItems
 from tests.samples import FRAMES_COUNTED

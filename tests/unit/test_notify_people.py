@@ -6,7 +6,7 @@ import pytest
 
 from functions.notify_people.handler import Adapters, notify
 from headcount.domain.policy import Camera, Policy, Room
-from headcount.events import Severity
+from headcount.domain.terms import Severity
 from tests.fakes import FakeClock, FakeDirectory, FakeNoticeLog, FakeNotifier
 from tests.samples import ALERT, CLEARED, NOON
 

@@ -10,6 +10,7 @@
     │   ├── PutMediaError
     │   └── FragmentNotFoundError
     ├── ModelError               weights, packages or the endpoint's answer are not as agreed
+    ├── PublishError             EventBridge did not take every event
     ├── PoisonRecordError        a queue record that no retry can help
     ├── ConflictError            somebody else changed the item first
     └── DeploymentError          the deployed stack is absent or incomplete
@@ -56,6 +57,10 @@ class FragmentNotFoundError(StreamError):
 
 class ModelError(HeadcountError):
     """Weights, a model package or the endpoint's answer are not as agreed."""
+
+
+class PublishError(HeadcountError):
+    """EventBridge did not take every event."""
 
 
 class PoisonRecordError(HeadcountError):

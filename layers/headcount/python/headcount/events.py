@@ -5,10 +5,11 @@ change is a new version, published beside the old one until its last reader has 
 `docs/events.md` and `tests/contract/schemas/` are generated from this file.
 """
 
-from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from headcount.domain.terms import LightMode, OccupancyState, Severity, Trigger
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -29,38 +30,6 @@ class Detail(Part):
     correlation_id: str = Field(
         description="The same from the fragment to the acknowledgement of the command."
     )
-
-
-class LightMode(StrEnum):
-    """What light a camera sees by."""
-
-    DAY = "day"
-    INFRARED = "infrared"
-    DARK = "dark"
-
-
-class OccupancyState(StrEnum):
-    """What is known of a room. UNKNOWN is never a reason to switch off."""
-
-    OCCUPIED = "OCCUPIED"
-    VACANT = "VACANT"
-    UNKNOWN = "UNKNOWN"
-
-
-class Severity(StrEnum):
-    """How soon somebody should look."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-
-class Trigger(StrEnum):
-    """What made control decide."""
-
-    OCCUPANCY = "occupancy"
-    TIMER = "timer"
-    RETRY = "retry"
 
 
 class Detection(Part):
@@ -112,7 +81,7 @@ class FramesCounted(Detail):
     )
     scene_change: Fraction | None = Field(
         default=None,
-        description="Share of the picture that differs from the vacant reference; null without one.",
+        description="Share of the picture unlike the vacant reference; null without one.",
     )
     quality: FrameQuality
     light_mode: LightMode

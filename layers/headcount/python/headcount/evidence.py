@@ -15,5 +15,5 @@ def as_observation(seen: FramesCounted) -> Observation:
         persons=len(seen.persons),
         motion=seen.motion,
         scene_change=seen.scene_change,
-        dark=LightMode(seen.light_mode) is LightMode.DARK,
+        dark=seen.light_mode is LightMode.DARK,
     )

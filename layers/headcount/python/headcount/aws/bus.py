@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from headcount.errors import HeadcountError
+from headcount.errors import PublishError
 from headcount.events import Detail
 
 if TYPE_CHECKING:
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 _ENTRIES_A_CALL: Final = 10
 # Chosen: a throttled entry is asked once more at once, then left to the queue's redelivery.
 _ATTEMPTS: Final = 2
-
-
-class PublishError(HeadcountError):
-    """The bus has not taken every event."""
 
 
 class EventBridgePublisher:
