@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 export UV_PYTHON_DOWNLOADS := never
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20
 
 UV := .build/tools/bin/uv
 BIN := .venv/bin
@@ -21,9 +21,9 @@ install: .build/stamps/install  ## Make .venv, node_modules and the embedded AWS
 
 .build/stamps/install: .build/stamps/tools requirements/dev.txt requirements/emulator.txt package-lock.json pyproject.toml
 	@echo "Installing Python packages…"
-	@$(UV) pip install -q --python .venv/bin/python --require-hashes -r requirements/dev.txt
+	@$(UV) pip install -q --compile-bytecode --python .venv/bin/python --require-hashes -r requirements/dev.txt
 	@$(UV) pip install -q --python .venv/bin/python --no-deps --no-build-isolation -e .
-	@$(UV) pip install -q --python .build/emulator/bin/python --require-hashes -r requirements/emulator.txt
+	@$(UV) pip install -q --compile-bytecode --python .build/emulator/bin/python --require-hashes -r requirements/emulator.txt
 	@echo "Installing the CDK command line…"
 	@npm ci --silent --no-audit --no-fund
 	@touch $@

@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from edge.gateway import Gateway
+from edge.sources import check_source
 from headcount.events import FramesCounted
 from headcount.identifiers import stream_name
 from headcount.site import Site
@@ -68,6 +69,9 @@ def demo(
     """Play clips through the whole flow on this machine, and show what the building is told."""
     console = Console()
     chosen, feeds = choose_feeds(read_site(site), source or (), os.environ)
+    for feed in feeds:
+        if isinstance(feed.source, str):
+            check_source(feed.source)
     steps = Steps(console, total=7)
     with _terminable(), ExitStack() as ending:
         aws, clips = _bring_up(steps, ending, feeds)

@@ -17,6 +17,8 @@ from cdk.components.alarms import Runbook, alarm_above
 from cdk.components.python_function import PythonFunction
 from cdk.config import Stage
 
+# A batch takes well under a second warm; a cold start on a busy laptop takes ten.
+_TIMEOUT = Duration.seconds(30)
 # AWS Lambda's advice for queues: six times the timeout, so that a slow batch is not handed out
 # twice while it is still being worked on.
 _VISIBILITY_TIMEOUTS = 6
@@ -75,11 +77,9 @@ class QueueFunction(Construct):
         operations: ITopic,
         description: str,
         memory_mb: int = 512,
-        timeout: Duration | None = None,
         batch_window: Duration | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        limit = timeout or Duration.seconds(30)
         self._name = folder
         self.dead_letters = dead_letter_queue(self, "DeadLetters")
         self.queue = Queue(
@@ -87,7 +87,7 @@ class QueueFunction(Construct):
             "Queue",
             encryption=QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            visibility_timeout=Duration.seconds(_VISIBILITY_TIMEOUTS * limit.to_seconds()),
+            visibility_timeout=Duration.seconds(_VISIBILITY_TIMEOUTS * _TIMEOUT.to_seconds()),
             dead_letter_queue=DeadLetterQueue(
                 max_receive_count=_MAX_RECEIVES, queue=self.dead_letters
             ),
@@ -99,7 +99,7 @@ class QueueFunction(Construct):
             folder=folder,
             layers=layers,
             environment=environment,
-            timeout=limit,
+            timeout=_TIMEOUT,
             memory_mb=memory_mb,
             description=description,
         )

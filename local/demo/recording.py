@@ -5,7 +5,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from headcount.domain.terms import Trigger
@@ -51,6 +52,7 @@ class Recording:
     cleared: list[AlertCleared] = field(default_factory=list)
     meters: list[BmsMeterRead] = field(default_factory=list)
     receipts: list[ReceivedCommand] = field(default_factory=list)
+    heard_at: dict[str, datetime] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def hear(self, detail: Detail) -> None:
@@ -65,6 +67,7 @@ class Recording:
             BmsMeterRead: self.meters,
         }
         with self._lock:
+            self.heard_at[detail.id] = datetime.now(UTC)
             lists[type(detail)].append(detail)
 
     def receive(self, receipt: ReceivedCommand) -> None:
@@ -98,6 +101,31 @@ class Recording:
             and command.correlation_id in persisted
             and room_id in (None, command.room_id)
         ]
+
+    def hops_ms(self) -> dict[str, list[float]]:
+        """Return the times of each hop, as heard on the bus, of commands an observation caused.
+
+        `counted` is from stored to counted, `estimated` from there to the room's change, and
+        `commanded` from there to the command in the BMS's hands.
+        """
+        frames = {frame.correlation_id: frame for frame in self.frames}
+        changes = {change.correlation_id: change for change in self.occupancy}
+        hops: dict[str, list[float]] = {"counted": [], "estimated": [], "commanded": []}
+        for receipt in list(self.receipts):
+            chain = receipt.command.correlation_id
+            if receipt.command.trigger is not Trigger.OCCUPANCY or receipt.command.attempt > 1:
+                continue
+            if chain in frames and chain in changes:
+                frame, change = frames[chain], changes[chain]
+                moments = [
+                    frame.persisted_at,
+                    self.heard_at[frame.id],
+                    self.heard_at[change.id],
+                    receipt.received_at,
+                ]
+                for name, (before, after) in zip(hops, pairwise(moments), strict=True):
+                    hops[name].append((after - before).total_seconds() * 1000)
+        return hops
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
@@ -183,7 +211,13 @@ def summarise(
             for alert in sorted(recording.alerts, key=lambda event: event.raised_at)
         ],
         "fragments": fragment_figures(tallies, recording.frames),
-        "latency_ms": {"p50": percentile(latencies, 0.50), "p95": percentile(latencies, 0.95)},
+        "latency_ms": {
+            "p50": percentile(latencies, 0.50),
+            "p95": percentile(latencies, 0.95),
+            "hops_p50": {
+                hop: percentile(times, 0.50) for hop, times in recording.hops_ms().items()
+            },
+        },
         "athena": dict(athena),
     }
 

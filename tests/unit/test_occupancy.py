@@ -78,14 +78,14 @@ def test_a_room_is_vacant_when_nobody_was_seen_for_long_enough():
 
 
 def test_a_turned_back_is_not_an_empty_room():
-    turned = counts(*[0] * 200, start_s=10, motion=0.05)
+    turned = counts(*[0] * 200, start_s=10, motion=0.1)
 
     estimate = after([seen(0, 1), *turned]).estimate
 
     assert (estimate.state, estimate.people) == (OccupancyState.OCCUPIED, 1)
 
 
-@pytest.mark.parametrize("evidence", [{"motion": 0.03}, {"scene_change": 0.1}, {"persons": 1}])
+@pytest.mark.parametrize("evidence", [{"motion": 0.06}, {"scene_change": 0.1}, {"persons": 1}])
 def test_zero_faces_with_other_evidence_is_never_vacant(evidence):
     estimate = after(counts(*[0] * 100, **evidence)).estimate
 

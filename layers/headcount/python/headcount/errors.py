@@ -13,7 +13,9 @@
     ├── PublishError             EventBridge did not take every event
     ├── PoisonRecordError        a queue record that no retry can help
     ├── ConflictError            somebody else changed the item first
-    └── DeploymentError          the deployed stack is absent or incomplete
+    ├── DeploymentError          the deployed stack is absent or incomplete
+    ├── AssetError               what is to be deployed cannot be built (cdk.assets)
+    └── EmbeddedAwsError         the embedded AWS did not start, or ended (local.launcher)
 
 The first line of a message says what is wrong and where; the rest says what to do next.
 """

@@ -17,7 +17,8 @@ THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 64, 36
 # Chosen: above it a JPEG's artefacts no longer change what a face detector finds.
 JPEG_QUALITY = 90
 MAX_JPEG_WIDTH = 1280
-# Grey levels of 255; measured on an empty room, see `scene_change`.
+# Grey levels of 255. Measured on a corridor: no pixel of it differs by more while it is empty, and
+# a person changes 0.056 of the picture at least (median 0.105).
 CHANGED_LEVELS = 20
 
 
