@@ -52,6 +52,8 @@ LOG = ROOT / ".build/demo/emulator.log"
 LAKE_QUERY = "faces_by_camera"
 # How long a fragment may be on its way when the clips have ended.
 DRAIN_S = 20.0
+# As many of each function as the local stage lets a queue run at once.
+WARM_WORKERS = 2
 
 
 def demo(
@@ -190,8 +192,8 @@ class _Run:
             for resource in page["StackResourceSummaries"]
             if resource["ResourceType"] == "AWS::Lambda::Function"
         ]
-        with ThreadPoolExecutor() as at_once:
-            list(at_once.map(self._warm_function, functions))
+        with ThreadPoolExecutor(len(functions) * WARM_WORKERS) as at_once:
+            list(at_once.map(self._warm_function, functions * WARM_WORKERS))
 
     def start(self, ending: ExitStack) -> None:
         """Start everything; `ending` stops it, in the opposite order."""
