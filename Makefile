@@ -57,5 +57,8 @@ events: install  ## Write docs/events.md and the JSON schemas from the event mod
 demo: build      ## The main job: video in, BMS commands out, on the embedded AWS.
 	@$(BIN)/headcount demo
 
+bench: install   ## CPU costs, as ratios measured in one run.
+	@$(BIN)/python -m bench
+
 clean:           ## Remove everything that was made.
 	rm -rf .venv .build node_modules cdk.out

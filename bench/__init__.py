@@ -1,0 +1,1 @@
+"""`make bench`: what Headcount costs, as ratios measured in one run."""
