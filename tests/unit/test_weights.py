@@ -17,7 +17,7 @@ from training.package import (
     target_named,
 )
 from training.serving.endpoint import ModelCard
-from training.weights import check_sha256, sha256_of, with_dynamic_size
+from training.weights import check_sha256, sha256_of, with_constant_weights, with_dynamic_size
 
 
 def test_other_weights_than_the_reviewed_ones_are_refused(tmp_path: Path) -> None:
@@ -53,6 +53,18 @@ def test_the_input_size_becomes_dynamic() -> None:
 
     dims = dynamic.graph.input[0].type.tensor_type.shape.dim
     assert [dim.dim_param or dim.dim_value for dim in dims] == ["batch", 3, "height", "width"]
+
+
+def test_weights_are_constants_and_the_picture_stays_an_input() -> None:
+    values = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xwy"}
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [1], [2.0])
+    add = helper.make_node("Add", ["x", "w"], ["y"])
+    graph = helper.make_graph([add], "g", [values["x"], values["w"]], [values["y"]], [weight])
+
+    constant = with_constant_weights(helper.make_model(graph))
+
+    assert [value.name for value in constant.graph.input] == ["x"]
+    assert [value.name for value in constant.graph.initializer] == ["w"]
 
 
 def test_a_packaged_model_says_who_it_is(tmp_path: Path) -> None:

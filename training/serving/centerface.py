@@ -78,7 +78,7 @@ class CenterFace:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # The published file lists batch-norm constants that are no inputs; it warns of each.
+        # It warns of each weight of a file that lists them as inputs, as the published one does.
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
             str(weights), options, providers=["CPUExecutionProvider"]
