@@ -54,7 +54,7 @@ test: check build  ## Everything that CI runs.
 events: install  ## Write docs/events.md and the JSON schemas from the event models.
 	@$(BIN)/python -m ops.events
 
-demo: build      ## The main job: video in, BMS commands out, on the embedded AWS.
+demo: install    ## The main job: video in, BMS commands out, on the embedded AWS.
 	@$(BIN)/headcount demo
 
 bench: install   ## CPU costs, as ratios measured in one run.

@@ -53,7 +53,7 @@ class ArtifactStore:
             shutil.rmtree(partial, ignore_errors=True)
             try:
                 with tarfile.open(fileobj=found["Body"], mode="r|gz") as archive:
-                    archive.extractall(partial, filter="data")
+                    _unpack(archive, partial)
             except (tarfile.TarError, EOFError, zlib.error, OSError) as fault:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise ArtifactError(
@@ -62,3 +62,17 @@ class ArtifactStore:
                 ) from fault
             partial.rename(unpacked)
             return unpacked
+
+
+def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
+    """Unpack what stays below `folder`; a link or a path that leaves it is refused."""
+    if hasattr(tarfile, "data_filter"):
+        archive.extractall(folder, filter="data")
+        return
+    # Python 3.11 has had the filter only since 3.11.4.
+    inside = folder.resolve()
+    for member in archive:
+        if not (inside / member.name).resolve().is_relative_to(inside):
+            raise tarfile.TarError(f"{member.name} would be written outside of the model's folder")
+        if member.isfile() or member.isdir():
+            archive.extract(member, folder)

@@ -220,16 +220,25 @@ class Endpoints:
 
     def _bring_up(self, endpoint: Endpoint, config: Document) -> None:
         self._announce(self._event_detail(endpoint))
+        fleet: Fleet | None = None
+        # What stands unless we come to know better: nobody may wait for a thread that has died.
+        reason = "The embedded SageMaker itself failed; its log has the traceback."
         try:
             fleet = self._start_fleet(endpoint, config)
         except (FleetError, SageMakerFault) as fault:
-            logger.error("Endpoint %s failed: %s", endpoint.name, fault)
-            with self._settled:
-                endpoint.failure_reason = str(fault)
-                self._set_status(endpoint, "Failed")
-            self._announce(self._event_detail(endpoint))
-            return
-        self._put_in_service(endpoint, config, fleet)
+            reason = str(fault)
+        finally:
+            if fleet is None:
+                self._fail(endpoint, reason)
+        if fleet is not None:
+            self._put_in_service(endpoint, config, fleet)
+
+    def _fail(self, endpoint: Endpoint, reason: str) -> None:
+        logger.error("Endpoint %s failed: %s", endpoint.name, reason)
+        with self._settled:
+            endpoint.failure_reason = reason
+            self._set_status(endpoint, "Failed")
+        self._announce(self._event_detail(endpoint))
 
     def _shift(self, endpoint: Endpoint, config: Document) -> None:
         self._announce(self._event_detail(endpoint))
