@@ -11,13 +11,14 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from edge.tls import DuplexTls
 from headcount.errors import PutMediaError
 
 _SERVICE = "kinesisvideo"
@@ -90,15 +91,14 @@ class PutMediaConnection:
         is_secure = address.scheme == "https"
         host = address.hostname or ""
         try:
-            self._socket = socket.create_connection(
+            plain = socket.create_connection(
                 (host, address.port or (443 if is_secure else 80)), _CONNECT_TIMEOUT_S
             )
-            if is_secure:
-                context = ssl.create_default_context()
-                self._socket = context.wrap_socket(self._socket, server_hostname=host)
-            self._socket.settimeout(_SOCKET_TIMEOUT_S)
             # An acknowledgement is wanted for each piece: do not wait to fill packets.
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # The handshake, too, may take no longer than this.
+            plain.settimeout(_SOCKET_TIMEOUT_S)
+            self._socket: socket.socket | DuplexTls = _secured(plain, host) if is_secure else plain
             self._socket.sendall(self._request(endpoint_url, region, credentials))
         except OSError as fault:
             raise PutMediaError(
@@ -156,7 +156,8 @@ class PutMediaConnection:
         Raises:
             PutMediaError: If it refuses the request, or the connection breaks.
         """
-        response = http.client.HTTPResponse(self._socket, method="POST")
+        # It takes no more of a socket than `makefile`.
+        response = http.client.HTTPResponse(cast("socket.socket", self._socket), method="POST")
         try:
             response.begin()
             if response.status != http.HTTPStatus.OK:
@@ -183,3 +184,9 @@ class PutMediaConnection:
     def _lost(self, fault: Exception) -> PutMediaError:
         reason = getattr(fault, "strerror", None) or type(fault).__name__
         return PutMediaError(f"PutMedia to {self._stream_name}: the connection is lost ({reason}).")
+
+
+def _secured(plain: socket.socket, host: str) -> DuplexTls:
+    """Return the connection in TLS, its peer's certificate checked."""
+    context = ssl.create_default_context()
+    return DuplexTls(context.wrap_socket(plain, server_hostname=host), _SOCKET_TIMEOUT_S)

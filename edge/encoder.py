@@ -16,6 +16,7 @@ import av
 
 from edge.h264 import decoder_configuration, to_length_prefixed
 from edge.sources import CapturedFrame
+from headcount.errors import SourceError
 from headcount.media.mkv import Frame, Track
 from headcount.media.muxer import AVC_CODEC_ID
 
@@ -72,7 +73,11 @@ class Encoder:
         self._last_ms = 0
 
     def encode(self, captured: CapturedFrame) -> Iterator[EncodedFrame]:
-        """Yield the encoded frame; a changed picture size begins a new track."""
+        """Yield the encoded frame; a changed picture size begins a new track.
+
+        Raises:
+            SourceError: If pictures of this size cannot be encoded.
+        """
         width, height = _size(captured.image.width, captured.image.height)
         if self._track is None or (self._track.width, self._track.height) != (width, height):
             self._codec = self._open(width, height)
@@ -105,7 +110,13 @@ class Encoder:
         codec.options = _OPTIONS
         # Parameter sets beside the stream, not in it: Matroska wants them in its header.
         codec.flags |= av.codec.context.Flags.global_header
-        codec.open()
+        try:
+            codec.open()
+        except av.FFmpegError as fault:
+            raise SourceError(
+                f"Pictures of {width} x {height} pixels cannot be encoded as H.264. "
+                "Let the camera send a usual size."
+            ) from fault
         return codec
 
 

@@ -1,6 +1,7 @@
 """One camera's way into Kinesis Video: capture, encode, cut into fragments, put."""
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,8 @@ from typing import Any
 import boto3
 
 from edge.encoder import EncodedFrame, Encoder
-from edge.producer import PersistedFragment, Producer, ProducerFault
+from edge.producer import MAX_REMEMBERED, Producer
+from edge.report import PersistedFragment, ProducerFault, ProducerReport
 from edge.sources import DEFAULT_FRAMES_PER_S, VideoSource
 from headcount.errors import HeadcountError, StreamError
 from headcount.media.muxer import NOTIFICATION_TAG
@@ -31,8 +33,9 @@ class GatewayReport:
         source: The source's name, without credentials.
         stream_name: Where it goes.
         put: Fragments begun to be sent.
-        persisted: Fragments that Kinesis Video has stored, in order.
-        due: Numbers of the stored fragments that Kinesis Video sends a notice of.
+        persisted: The newest fragments that Kinesis Video has stored, in order.
+        persisted_count: How many it has stored in all.
+        due: Numbers of those of `persisted` that Kinesis Video sends a notice of.
         lost: Fragments given up.
         faults: The newest of what went wrong and was tried again, oldest first.
         failure: What ended the gateway; None while it runs, or when its source simply ended.
@@ -43,6 +46,7 @@ class GatewayReport:
     stream_name: str
     put: int
     persisted: tuple[PersistedFragment, ...]
+    persisted_count: int
     due: frozenset[str]
     lost: int
     faults: tuple[ProducerFault, ...]
@@ -89,7 +93,7 @@ class Gateway:
         self._stream_name = stream_name
         self._source = VideoSource(source, loop=loop, frames_per_s=frames_per_s, notify=on_event)
         self._encoder = Encoder(fragment_s, frames_per_s)
-        self._samples = _SampleClock(timedelta(seconds=sample_every_s))
+        self._samples = SampleClock(timedelta(seconds=sample_every_s))
         self._session = session
         self._endpoint_url = endpoint_url
         self._on_event = on_event
@@ -97,7 +101,8 @@ class Gateway:
         self._thread = threading.Thread(target=self._run, name=f"gateway-{stream_name}")
         self._thread.daemon = True
         self._failure: HeadcountError | None = None
-        self._tagged_ms: set[int] = set()
+        # As many as the producer remembers, for a gateway runs for months.
+        self._tagged_ms: deque[int] = deque(maxlen=MAX_REMEMBERED)
 
     def start(self) -> None:
         """Begin to stream; what happens then is in `report`.
@@ -127,20 +132,21 @@ class Gateway:
 
     def report(self) -> GatewayReport:
         """Return what the gateway has done so far; also after `stop`."""
-        done = self._producer.report() if self._producer else None
-        persisted = done.persisted if done else ()
+        done = self._producer.report() if self._producer else ProducerReport()
+        tagged_ms = set(self._tagged_ms)
         return GatewayReport(
             source=self._source.name,
             stream_name=self._stream_name,
-            put=done.put if done else 0,
-            persisted=persisted,
+            put=done.put,
+            persisted=done.persisted,
+            persisted_count=done.persisted_count,
             due=frozenset(
                 stored.number
-                for stored in persisted
-                if round(stored.producer_at.timestamp() * 1000) in self._tagged_ms
+                for stored in done.persisted
+                if round(stored.producer_at.timestamp() * 1000) in tagged_ms
             ),
-            lost=done.lost if done else 0,
-            faults=done.faults if done else (),
+            lost=done.lost,
+            faults=done.faults,
             failure=self._failure,
             is_running=self._thread.is_alive(),
         )
@@ -171,11 +177,11 @@ class Gateway:
         producer.begin(encoded.track, encoded.frame.time_ms)
         if not self._samples.is_due(encoded.captured_at):
             return {}
-        self._tagged_ms.add(encoded.frame.time_ms)
+        self._tagged_ms.append(encoded.frame.time_ms)
         return {NOTIFICATION_TAG: "1"}
 
 
-class _SampleClock:
+class SampleClock:
     """Says of which fragments a notice is due: the first at or after each point of the raster."""
 
     def __init__(self, every: timedelta) -> None:
@@ -183,9 +189,11 @@ class _SampleClock:
         self._due = datetime.min.replace(tzinfo=UTC)
 
     def is_due(self, captured_at: datetime) -> bool:
-        if captured_at < self._due:
+        """Return whether the fragment that begins then is one to look at."""
+        # Further ahead than one step is only a point set before the clock was put back.
+        if captured_at < self._due <= captured_at + self._every:
             return False
         # On the raster, so that being late once does not make every sample later.
-        missed = captured_at - self._due >= self._every
-        self._due = (captured_at if missed else self._due) + self._every
+        is_off_the_raster = abs(captured_at - self._due) >= self._every
+        self._due = (captured_at if is_off_the_raster else self._due) + self._every
         return True

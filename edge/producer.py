@@ -12,6 +12,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from edge.connection import Acknowledgement, PutMediaConnection
+from edge.report import PersistedFragment, ProducerFault, ProducerReport
 from headcount.errors import PutMediaError, StreamError
 from headcount.media.mkv import Frame, Track
 from headcount.media.muxer import open_cluster, write_block, write_header, write_tags
@@ -23,56 +24,15 @@ _LAST_RETRY_S = 30.0
 _REASON_TIMEOUT_S = 1.0
 # Two minutes of fragments of two seconds; at 1 Mbit/s some 15 MB.
 _MAX_BUFFERED = 60
+# Chosen: what one camera may take of a small machine's memory, however long its fragments are.
+_MAX_BUFFERED_BYTES = 64_000_000
 _MAX_KEPT_ERRORS = 100
+# Chosen: the stored fragments that are remembered one by one, some hours of them.
+MAX_REMEMBERED = 10_000
 # Errors in the media itself: sending the same bytes again brings the same error.
 _MEDIA_ERRORS = frozenset({4001, 4002, 4004, 4005, 4006, 4007, 4009, 4010, 4011, 4012})
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class PersistedFragment:
-    """A fragment that Kinesis Video has stored.
-
-    Attributes:
-        number: Its fragment number.
-        producer_at: When its first frame was captured; aware, UTC.
-        persisted_at: When we were told, by this machine's clock; aware, UTC.
-    """
-
-    number: str
-    producer_at: datetime
-    persisted_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ProducerFault:
-    """Something that went wrong.
-
-    Attributes:
-        at: Aware, UTC.
-        message: In words.
-    """
-
-    at: datetime
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProducerReport:
-    """What has become of the fragments.
-
-    Attributes:
-        put: Begun to be sent, each counted once however often it was sent.
-        persisted: Stored by Kinesis Video, in the order of storing.
-        lost: Given up: refused for what is in them, or pushed out of a full buffer.
-        faults: The newest of what went wrong, oldest first.
-    """
-
-    put: int = 0
-    persisted: tuple[PersistedFragment, ...] = ()
-    lost: int = 0
-    faults: tuple[ProducerFault, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -85,6 +45,9 @@ class _Outgoing:
     is_complete: bool = False
     was_put: bool = False
 
+    def size_bytes(self) -> int:
+        return sum(len(piece) for piece in self.pieces)
+
 
 class Producer:
     """Sends one camera's fragments to one stream, on threads of its own.
@@ -95,6 +58,7 @@ class Producer:
         credentials: What PutMedia is signed with.
         notify: Is told, in words, of what goes wrong and is tried again.
         max_buffered: Fragments kept for sending again; the oldest goes first.
+        max_buffered_bytes: The most that all of them together may take.
     """
 
     def __init__(
@@ -105,17 +69,19 @@ class Producer:
         *,
         notify: Callable[[str], None] = lambda _: None,
         max_buffered: int = _MAX_BUFFERED,
+        max_buffered_bytes: int = _MAX_BUFFERED_BYTES,
     ) -> None:
         self._client = client
         self._stream_name = stream_name
         self._credentials = credentials
         self._notify = notify
         self._max_buffered = max_buffered
+        self._max_buffered_bytes = max_buffered_bytes
         self._changed = threading.Condition()
         self._buffer: deque[_Outgoing] = deque()
         self._growing: _Outgoing | None = None
         self._report = ProducerReport()
-        self._persisted: list[PersistedFragment] = []
+        self._persisted: deque[PersistedFragment] = deque(maxlen=MAX_REMEMBERED)
         self._faults: deque[ProducerFault] = deque(maxlen=_MAX_KEPT_ERRORS)
         self._untold: deque[str] = deque()
         self._connection: PutMediaConnection | None = None
@@ -145,7 +111,7 @@ class Producer:
     def begin(self, track: Track, time_ms: int) -> None:
         """Begin a fragment at a key frame; the one before must have ended."""
         with self._changed:
-            if len(self._buffer) >= self._max_buffered:
+            while self._is_buffer_full():
                 self._buffer.popleft()
                 self._count(lost=1)
                 self._record("The buffer is full: its oldest fragment is lost.")
@@ -204,9 +170,20 @@ class Producer:
                 self._report, persisted=tuple(self._persisted), faults=tuple(self._faults)
             )
 
-    def _count(self, *, put: int = 0, lost: int = 0) -> None:
+    def _is_buffer_full(self) -> bool:
+        if len(self._buffer) >= self._max_buffered:
+            return True
+        size = sum(fragment.size_bytes() for fragment in self._buffer)
+        return bool(self._buffer) and size >= self._max_buffered_bytes
+
+    def _count(self, *, put: int = 0, persisted: int = 0, lost: int = 0) -> None:
         report = self._report
-        self._report = replace(report, put=report.put + put, lost=report.lost + lost)
+        self._report = replace(
+            report,
+            put=report.put + put,
+            persisted_count=report.persisted_count + persisted,
+            lost=report.lost + lost,
+        )
 
     def _record(self, message: str) -> None:
         self._faults.append(ProducerFault(datetime.now(UTC), message))
@@ -225,7 +202,7 @@ class Producer:
         """Connect as often as needed until closed; the body of the sending thread."""
         wait_s = _FIRST_RETRY_S
         while self._await_work():
-            persisted_before = len(self._persisted)
+            persisted_before = self._report.persisted_count
             try:
                 self._send_on_one_connection()
             except (PutMediaError, BotoCoreError, ClientError) as fault:
@@ -236,7 +213,7 @@ class Producer:
                 self._tell()
                 with self._changed:
                     self._changed.wait_for(lambda: self._is_closing, wait_s)
-                progressed = len(self._persisted) > persisted_before
+                progressed = self._report.persisted_count > persisted_before
                 wait_s = _FIRST_RETRY_S if progressed else min(wait_s * 2, _LAST_RETRY_S)
 
     def _await_work(self) -> bool:
@@ -254,6 +231,10 @@ class Producer:
             self._credentials,
         )
         with self._changed:
+            if self._is_closing and not self._buffer:
+                # Closed while it was being connected: there is nothing left to send.
+                connection.close()
+                return
             self._connection = connection
         outcome = _Outcome()
         reader = threading.Thread(
@@ -353,6 +334,7 @@ class Producer:
         with self._changed:
             if said.kind == "PERSISTED" and said.time_ms is not None:
                 self._settle(said.time_ms)
+                self._count(persisted=1)
                 producer_at = _EPOCH + timedelta(milliseconds=said.time_ms)
                 self._persisted.append(
                     PersistedFragment(said.fragment_number, producer_at, datetime.now(UTC))

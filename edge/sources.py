@@ -2,15 +2,16 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import av
+import numpy as np
 
 from headcount.errors import SourceError
+from headcount.locations import scheme_of, without_login
 
 # Chosen: how often people are looked at never needs more, and encoding costs by the frame.
 DEFAULT_FRAMES_PER_S = 10
@@ -62,10 +63,11 @@ class VideoSource:
     ) -> None:
         self._location = location
         self._loop = loop
+        self._frames_per_s = frames_per_s
         self._spacing = timedelta(seconds=1 / frames_per_s)
         self._notify = notify
         self._stopped = threading.Event()
-        self.name = without_credentials(location)
+        self.name = without_login(location)
 
     def stop(self) -> None:
         """Let `frames` end soon; may be called from any thread."""
@@ -114,10 +116,12 @@ class VideoSource:
 
     def _in_real_time(self, container: Any) -> Iterator[CapturedFrame]:
         first_s: float | None = None
+        rate = float(container.streams.video[0].average_rate or self._frames_per_s)
         begun = datetime.now(UTC)
         try:
-            for image in container.decode(video=0):
-                at_s = image.time or 0.0
+            for number, image in enumerate(container.decode(video=0)):
+                # A bare H.264 stream knows the order of its frames and not their times.
+                at_s = number / rate if image.time is None else image.time
                 first_s = at_s if first_s is None else first_s
                 due = begun + timedelta(seconds=at_s - first_s)
                 now = datetime.now(UTC)
@@ -126,13 +130,12 @@ class VideoSource:
                 elif due > now and self._stopped.wait((due - now).total_seconds()):
                     return
                 yield CapturedFrame(image, due)
-        except av.FFmpegError as fault:
+        except (av.FFmpegError, OSError) as fault:
             raise SourceError(f"{self.name}: {_reason(fault)}. {_REMEDY}") from fault
         if first_s is None:
             raise SourceError(f"{self.name}: not one frame can be decoded. {_REMEDY}")
         # The last frame is shown as long as any other, before the file begins again.
-        rate = container.streams.video[0].average_rate
-        self._stopped.wait(float(1 / rate) if rate else 0.0)
+        self._stopped.wait(1 / rate)
 
     def _thinned(self, frames: Iterator[CapturedFrame]) -> Iterator[CapturedFrame]:
         """Leave out frames so that the rest are `spacing` apart on average."""
@@ -143,7 +146,7 @@ class VideoSource:
             # A tenth of tolerance: time stamps in whole milliseconds jitter around the spacing.
             if captured.captured_at >= next_due - self._spacing / 10:
                 next_due += self._spacing
-                yield captured
+                yield replace(captured, image=_upright(captured.image))
 
 
 _REMEDY = "Is it a video? `ffplay` or VLC should be able to show it from this machine."
@@ -159,7 +162,7 @@ def check_source(location: str) -> None:
 
 
 def _open(location: str) -> Any:
-    scheme, name = urlsplit(location).scheme, without_credentials(location)
+    scheme, name = scheme_of(location), without_login(location)
     if scheme not in _SCHEMES and not Path(location).is_file():
         raise SourceError(
             f"{name or 'An empty source'}: no such file. Give the path of a video, or a URL that "
@@ -177,12 +180,13 @@ def _open(location: str) -> Any:
     return container
 
 
-def without_credentials(location: str) -> str:
-    """Return a path or URL as it may be shown: without user, password and query."""
-    parts = urlsplit(location)
-    if parts.scheme not in _SCHEMES:
-        return location
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+def _upright(image: Any) -> Any:
+    """Return a picture as it is to be shown: a phone films upright and notes the turn beside it."""
+    quarter_turns = round(image.rotation / 90) % 4
+    if quarter_turns == 0:
+        return image
+    turned = np.rot90(image.to_ndarray(format="rgb24"), quarter_turns)
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(turned), format="rgb24")
 
 
 def _reason(fault: Exception) -> str:
@@ -192,5 +196,5 @@ def _reason(fault: Exception) -> str:
 
 
 def _is_live(location: str, container: Any) -> bool:
-    scheme = urlsplit(location).scheme
+    scheme = scheme_of(location)
     return scheme in _LIVE_SCHEMES or (scheme in ("http", "https") and container.duration is None)

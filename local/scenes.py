@@ -2,7 +2,10 @@
 
 import hashlib
 import math
+import os
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -95,28 +98,55 @@ EMPTY = Scene("empty", 10, ())
 
 
 def compose(
-    scene: Scene, said: Callable[[str], None] = lambda _line: None, folder: Path = SCENES
+    scene: Scene,
+    said: Callable[[str], None] = lambda _line: None,
+    stopped: threading.Event | None = None,
+    folder: Path = SCENES,
 ) -> Path:
-    """Return the H.264 clip of `scene`, made the first time it is asked for."""
+    """Return the H.264 clip of `scene`, made the first time it is asked for.
+
+    Args:
+        scene: What to show.
+        said: Is told how far it is, if the clip has to be made.
+        stopped: Set by whoever does not want the clip any more.
+        folder: Where clips are kept.
+
+    Raises:
+        CancelledError: If it was stopped.
+    """
     recipe = hashlib.sha256(repr(scene).encode() + Path(__file__).read_bytes()).hexdigest()[:12]
     clip = folder / f"{scene.name}-{recipe}.mp4"
     if clip.is_file():
         return clip
     fetch_portraits()
     folder.mkdir(parents=True, exist_ok=True)
-    said(f"Composing the clip «{scene.name}» from portraits ({scene.seconds:.0f} s)")
-    unfinished = clip.with_suffix(".part.mp4")
-    with av.open(str(unfinished), "w") as container:
+    # Named by the process: two demos may compose the same clip at the same time.
+    unfinished = folder / f"{clip.stem}.{os.getpid()}.mp4"
+    try:
+        _encode(scene, unfinished, said, stopped or threading.Event())
+        unfinished.replace(clip)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return clip
+
+
+def _encode(
+    scene: Scene, clip: Path, said: Callable[[str], None], stopped: threading.Event
+) -> None:
+    with av.open(str(clip), "w") as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_S)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.options = {"preset": "veryfast", "crf": "20"}
         stream.time_base = Fraction(1, FRAMES_PER_S)
-        for picture in frames(scene):
+        for number, picture in enumerate(frames(scene)):
+            if stopped.is_set():
+                raise CancelledError(f"The clip «{scene.name}» is not wanted any more.")
+            if number % FRAMES_PER_S == 0:
+                second = number // FRAMES_PER_S
+                said(f"Composing the clip «{scene.name}»: {second} of {scene.seconds:.0f} s")
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    unfinished.replace(clip)
-    return clip
 
 
 def frames(scene: Scene) -> Iterator[Picture]:

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +57,21 @@ DRAIN_S = 20.0
 WARM_WORKERS = 2
 
 
+def _writable(file: Path | None) -> Path | None:
+    """Return `file` if it can be written to; it is found out before the run and not after."""
+    if file is None:
+        return None
+    is_new = not file.exists()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.open("a").close()
+    except OSError as fault:
+        raise typer.BadParameter(f"{file} cannot be written: {fault.strerror}.") from fault
+    if is_new:
+        file.unlink()
+    return file
+
+
 def demo(
     site: Annotated[Path, typer.Option(help="The site to run.")] = DEFAULT_SITE,
     source: Annotated[
@@ -64,9 +80,12 @@ def demo(
     ] = None,
     seconds: Annotated[float, typer.Option(min=5, help="How long the clips play.")] = 45,
     json_out: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures to this file.")
+        Path | None,
+        typer.Option("--json", help="Write the figures to this file.", callback=_writable),
     ] = None,
-    page: Annotated[Path, typer.Option(help="Write the page to this file.")] = PAGE,
+    page: Annotated[
+        Path, typer.Option(help="Write the page to this file.", callback=_writable)
+    ] = PAGE,
 ) -> None:
     """Play clips through the whole flow on this machine, and show what the building is told."""
     console = Console()
@@ -75,7 +94,7 @@ def demo(
         if isinstance(feed.source, str):
             check_source(feed.source)
     steps = Steps(console, total=7)
-    with _terminable(), ExitStack() as ending:
+    with _told_when_stopped(console), ExitStack() as ending:
         aws, clips = _bring_up(steps, ending, feeds)
         run = _Run(aws, chosen, feeds, clips)
         with steps.step("Applying the site and warming up") as news:
@@ -97,7 +116,6 @@ def demo(
             truth=truth_of(feeds),
         )
     if json_out:
-        json_out.parent.mkdir(parents=True, exist_ok=True)
         json_out.write_text(json.dumps(summary, indent=2, default=str) + "\n", encoding="utf-8")
     _print_summary(console, summary, page, json_out)
 
@@ -109,25 +127,29 @@ def _bring_up(
     with steps.step("Building layers and the model package") as news:
         build_for_this_machine(news)
     assembly = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="headcount-cdk-")))
-    with (
-        steps.step("Synthesizing, and starting the embedded AWS") as news,
-        ThreadPoolExecutor() as at_once,
-    ):
-        synthesis = at_once.submit(cdk.synth, STAGE, assembly / "cdk.out", progress=news)
-        clips = at_once.submit(_clips, feeds, news)
+    with steps.step("Synthesizing, and starting the embedded AWS") as news:
+        # Ctrl-C ends what runs in this thread. What runs in others is told to end, or ends because
+        # the embedded AWS does, before anybody waits for it.
+        at_once = ending.enter_context(ThreadPoolExecutor())
+        stopped = threading.Event()
+        ending.callback(stopped.set)
+        clips = at_once.submit(_clips, feeds, news, stopped)
         aws = ending.enter_context(EmbeddedAws())
         ending.callback(_keep_log, aws)
-        cdk.bootstrap(aws.environment(), progress=news)
-        synthesis.result()
+        bootstrap = at_once.submit(cdk.bootstrap, aws.environment(), progress=news)
+        cdk.synth(STAGE, assembly / "cdk.out", progress=news)
+        bootstrap.result()
         sources = clips.result()
     with steps.step("Deploying with cdk deploy") as news:
         cdk.deploy(aws.environment(), assembly / "cdk.out", progress=news)
     return aws, sources
 
 
-def _clips(feeds: Sequence[Feed], say: Callable[[str], None]) -> dict[str, str]:
+def _clips(
+    feeds: Sequence[Feed], say: Callable[[str], None], stopped: threading.Event
+) -> dict[str, str]:
     return {
-        feed.camera_id: str(compose(feed.source, say))
+        feed.camera_id: str(compose(feed.source, say, stopped))
         if isinstance(feed.source, Scene)
         else feed.source
         for feed in feeds
@@ -184,13 +206,10 @@ class _Run:
         carry_out(planner.changes(self._site, document), lambda change: say(str(change)))
 
     def warm(self) -> None:
-        """Call each function once, so that nobody's first frame waits for a start."""
-        resources = self._aws.client("cloudformation").get_paginator("list_stack_resources")
+        """Call each function behind a queue, so that nobody's first frame waits for a start."""
+        pages = self._aws.client("lambda").get_paginator("list_event_source_mappings").paginate()
         functions = [
-            resource["PhysicalResourceId"]
-            for page in resources.paginate(StackName=f"Headcount-{STAGE}-Serving")
-            for resource in page["StackResourceSummaries"]
-            if resource["ResourceType"] == "AWS::Lambda::Function"
+            mapping["FunctionArn"] for page in pages for mapping in page["EventSourceMappings"]
         ]
         with ThreadPoolExecutor(len(functions) * WARM_WORKERS) as at_once:
             list(at_once.map(self._warm_function, functions * WARM_WORKERS))
@@ -269,7 +288,7 @@ class _Run:
             FragmentTally(
                 camera_id=camera_id,
                 put=report.put,
-                persisted=len(report.persisted),
+                persisted=report.persisted_count,
                 due=report.due,
             )
             for camera_id, gateway in self._gateways.items()
@@ -286,8 +305,8 @@ def _keep_log(aws: EmbeddedAws) -> None:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the demo as Ctrl-C does: with everything stopped."""
+def _told_when_stopped(console: Console) -> Iterator[None]:
+    """Let SIGTERM end the demo as Ctrl-C does: with everything stopped, and a word about it."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -295,6 +314,9 @@ def _terminable() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing is left running.")
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -320,9 +342,13 @@ def _print_summary(
         f"{len(summary['commands'])} commands, {len(summary['alerts'])} alerts; "
         f"{fragments['put']} fragments put, {fragments['persisted']} persisted, "
         f"{fragments['sampled']} sampled, {fragments['lost']} lost; "
-        f"persisted to command {latency['p50']} ms median, {latency['p95']} ms p95",
+        + (
+            f"persisted to command {latency['p50']} ms median, {latency['p95']} ms p95"
+            if latency["p50"] is not None
+            else "no observation led to a command"
+        ),
         highlight=False,
     )
-    console.print(f"The page: {page.resolve()}", soft_wrap=True)
+    console.print(f"The page: {page.resolve()}", soft_wrap=True, markup=False)
     if json_out:
-        console.print(f"The figures: {json_out.resolve()}", soft_wrap=True)
+        console.print(f"The figures: {json_out.resolve()}", soft_wrap=True, markup=False)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Self
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from headcount.errors import DeploymentError
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 _STACKS = ("Data", "Serving")
+# Chosen: somebody waits at a terminal, and boto3 alone would try an unreachable AWS for minutes.
+PATIENCE = Config(
+    connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +59,14 @@ class Deployment:
             DeploymentError: If AWS cannot be asked, or a stack or an output is missing.
         """
         try:
-            client = cloudformation or boto3.client("cloudformation")
+            client = cloudformation or boto3.client("cloudformation", config=PATIENCE)
             found = dict(_outputs(client, stage))
-        except BotoCoreError as fault:
+        except (BotoCoreError, ResponseParserError) as fault:
             raise DeploymentError(
                 f"AWS cannot be asked about stage {stage!r}: {fault}\n"
-                "Set AWS_REGION and credentials (`aws sts get-caller-identity` shows whose they "
-                "are); for the embedded AWS also AWS_ENDPOINT_URL."
+                "Set AWS_DEFAULT_REGION and credentials (`aws sts get-caller-identity` shows whose "
+                "they are); for the embedded AWS also AWS_ENDPOINT_URL. A proxy on the way may "
+                "have answered in AWS's place."
             ) from fault
         names = {field.name: _output_key(field.name) for field in fields(cls)}
         del names["stage"]
@@ -71,6 +78,14 @@ class Deployment:
                 f"Run `npx cdk deploy --all -c stage={stage}`."
             )
         return cls(stage=stage, **{name: found[key] for name, key in names.items()})
+
+
+def another_version(stage: str, what: str) -> DeploymentError:
+    """Return the error that what a stage has stored is not as this version writes it."""
+    return DeploymentError(
+        f"What stage {stage} has stored of {what} is of another version of Headcount.\n"
+        "Run `headcount site apply FILE` with its document again."
+    )
 
 
 def _output_key(field_name: str) -> str:

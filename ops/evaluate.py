@@ -10,15 +10,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from training.evaluate import (
-    Evaluation,
-    LabelledImage,
-    as_coco_results,
-    evaluate_model,
-    face_category,
-    load_model,
-    read_labels,
-)
+from headcount.errors import ModelError
+from training.evaluate import Evaluation, as_coco_results, evaluate_model, load_model
+from training.labels import LabelledImage, face_category, read_labels
 from training.weights import fetch_weights
 
 
@@ -57,8 +51,13 @@ def evaluate(
 
 
 def _write(path: Path, document: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2) + "\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document, indent=2) + "\n")
+    except OSError as fault:
+        raise ModelError(
+            f"{path} cannot be written ({fault.strerror}).\nName a file in a folder of yours."
+        ) from fault
 
 
 def _table(scored: Evaluation) -> Table:

@@ -5,13 +5,15 @@ from typing import Annotated
 
 import boto3
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
 
 from edge.gateway import Gateway, GatewayReport
 from edge.sources import check_source
-from headcount.errors import StreamError
+from headcount.errors import DeploymentError, StreamError
 from headcount.identifiers import stream_name
 from headcount.site import CameraBinding
-from ops.deployment import Deployment
+from ops.deployment import PATIENCE, Deployment, another_version
 from ops.site_items import SiteItems
 
 app = typer.Typer(
@@ -43,7 +45,9 @@ def run(
 ) -> None:
     """Stream until Ctrl-C, or until a file ends; how often frames are counted, the site says."""
     check_source(source)
-    binding = _binding(Deployment.find(stage), site, camera)
+    deployment = Deployment.find(stage)
+    items = SiteItems(boto3.client("dynamodb", config=PATIENCE), deployment.rooms_table_name)
+    binding = find_binding(deployment, items, site, camera)
     gateway = Gateway(
         source,
         binding.stream_name,
@@ -68,20 +72,30 @@ def run(
         raise report.failure
 
 
-def _binding(deployment: Deployment, site: str, camera: str) -> CameraBinding:
+def find_binding(deployment: Deployment, items: SiteItems, site: str, camera: str) -> CameraBinding:
     """Return what the applied site says of a camera.
 
     Raises:
         StreamError: If the stage has no such camera.
+        DeploymentError: If what the stage has cannot be read.
     """
     name = stream_name(deployment.stream_prefix, site, camera)
-    found = SiteItems(boto3.client("dynamodb"), deployment.rooms_table_name).camera(name)
+    try:
+        found = items.camera(name)
+    except (BotoCoreError, ClientError) as fault:
+        raise DeploymentError(
+            f"What stage {deployment.stage} has cannot be read: {fault}\n"
+            "The caller needs dynamodb:Query on the rooms table."
+        ) from fault
     if found is None:
         raise StreamError(
             f"Stage {deployment.stage} has no camera {camera!r} in site {site!r}.\n"
             "`headcount site show` shows what it has, `headcount site apply FILE` adds a camera."
         )
-    return CameraBinding.model_validate_json(found)
+    try:
+        return CameraBinding.model_validate_json(found)
+    except ValidationError as fault:
+        raise another_version(deployment.stage, camera) from fault
 
 
 def _progress(report: GatewayReport) -> str:
@@ -89,5 +103,5 @@ def _progress(report: GatewayReport) -> str:
     when = f", newest {newest.astimezone():%H:%M:%S}" if newest else ""
     return (
         f"{report.source} → {report.stream_name}: {report.put} fragments put, "
-        f"{len(report.persisted)} stored, {report.lost} lost{when}"
+        f"{report.persisted_count} stored, {report.lost} lost{when}"
     )

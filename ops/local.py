@@ -94,7 +94,8 @@ def _running() -> dict[str, str | int] | None:
     """Return what runs, or None: also when its file has been left by a process that was killed."""
     try:
         about: dict[str, str | int] = json.loads(RUNNING_FILE.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, json.JSONDecodeError):
+        # Not there, or cut off by a full disk.
         return None
     # Asked before its pid is used: after a crash the number may be somebody else's.
     if not is_healthy(str(about["endpoint_url"])):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import boto3
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from pyathena import connect
 from pyathena.cursor import DictCursor
 from pyathena.error import Error as AthenaError
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from headcount.errors import DeploymentError
-from ops.deployment import Deployment
+from ops.deployment import PATIENCE, Deployment
 
 if TYPE_CHECKING:
     from mypy_boto3_athena.client import AthenaClient
@@ -26,10 +27,9 @@ def query(
     """Run one of the lake's named queries, or list them."""
     deployment = Deployment.find(stage)
     session = boto3.session.Session()
-    named = named_queries(session.client("athena"), deployment)
     console = Console()
     if not name:
-        for known in sorted(named):
+        for known in sorted(named_queries(session.client("athena", config=PATIENCE), deployment)):
             console.print(known, highlight=False)
         return
     sql, rows = run_named_query(session, deployment, name)
@@ -43,12 +43,22 @@ def query(
 
 
 def named_queries(athena: "AthenaClient", deployment: Deployment) -> dict[str, str]:
-    """Return the SQL of every named query of the deployment's workgroup, by name."""
+    """Return the SQL of every named query of the deployment's workgroup, by name.
+
+    Raises:
+        DeploymentError: If Athena does not say.
+    """
     pages = athena.get_paginator("list_named_queries").paginate(
         WorkGroup=deployment.athena_workgroup_name
     )
-    ids = [query_id for page in pages for query_id in page["NamedQueryIds"]]
-    found = [athena.get_named_query(NamedQueryId=query_id)["NamedQuery"] for query_id in ids]
+    try:
+        ids = [query_id for page in pages for query_id in page["NamedQueryIds"]]
+        found = [athena.get_named_query(NamedQueryId=query_id)["NamedQuery"] for query_id in ids]
+    except (BotoCoreError, ClientError) as fault:
+        raise DeploymentError(
+            f"Athena does not list the queries of {deployment.athena_workgroup_name}: {fault}\n"
+            "The caller needs athena:ListNamedQueries and athena:GetNamedQuery."
+        ) from fault
     return {
         entry["Name"]: entry["QueryString"]
         for entry in found
@@ -73,7 +83,7 @@ def run_named_query(
     Raises:
         DeploymentError: If there is no such query, or Athena could not run it.
     """
-    athena = session.client("athena", endpoint_url=endpoint_url)
+    athena = session.client("athena", endpoint_url=endpoint_url, config=PATIENCE)
     named = named_queries(athena, deployment)
     if name not in named:
         raise DeploymentError(

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
 
 from headcount.errors import DeploymentError, SiteError
 from headcount.site import RoomConfig, Site
-from ops.deployment import Deployment
+from ops.deployment import Deployment, another_version
 from ops.site_apply import SitePlanner
 from ops.site_changes import Change, SiteClients, carry_out
 from ops.site_reading import Reading, dotted, examine_site, read_site
@@ -99,7 +100,7 @@ def show(
     except (BotoCoreError, ClientError) as fault:
         raise _unplanned(stage, fault) from fault
     rooms = {
-        record: [RoomConfig.model_validate_json(config) for config in configs.values()]
+        record: [_read_room(stage, room_id, config) for room_id, config in configs.items()]
         for record, configs in sites.items()
     }
     if as_json:
@@ -126,6 +127,13 @@ def show(
 
 def _planner(stage: str) -> SitePlanner:
     return SitePlanner(Deployment.find(stage), SiteClients.made_by())
+
+
+def _read_room(stage: str, room_id: str, config: str) -> RoomConfig:
+    try:
+        return RoomConfig.model_validate_json(config)
+    except ValidationError as fault:
+        raise another_version(stage, f"room {room_id}") from fault
 
 
 def _unplanned(stage: str, fault: Exception) -> DeploymentError:

@@ -8,6 +8,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from headcount.errors import DeploymentError
+from ops.deployment import PATIENCE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,7 +34,7 @@ class SiteClients:
 
 
 def _boto3_client(service: str) -> Any:
-    return boto3.client(service)  # type: ignore[call-overload]
+    return boto3.client(service, config=PATIENCE)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ key does not hide the contradiction three rooms below. A value of the wrong type
 here: the model has reported it.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -189,6 +190,8 @@ def _levels(
             _did_you_mean(str(room["policy"]), named, "Add it under `policies:`."),
         )
         return
+    if not all(isinstance(group.get("id"), str) for _, group in groups):
+        return
     own = isinstance(room.get("policy"), Mapping) and "bands" in policy
     for at, levels in _band_levels(policy):
         if not groups:
@@ -343,7 +346,8 @@ def _named(parent: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any]]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # The model reports what is infinite or not a number.
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _number(parent: Mapping[str, Any], key: str, default: float | None = None) -> float | None:

@@ -1,7 +1,7 @@
 """Who is told of which rooms: subscriptions to the alert topic, filtered by site and room."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,10 @@ class SiteContacts:
                     f"{', '.join(room_ids)}"
                 )
                 yield Change("~", what, partial(self.tell, address, room_ids))
+            elif not self._is_subscribed(record.subscription_arn):
+                # Never confirmed, and so lapsed, or ended by whoever was told.
+                what = f"{_in_words(address)} is asked again to be told of {', '.join(room_ids)}"
+                yield Change("+", what, partial(self.tell, address, room_ids))
 
     def surplus(self, wanted: Mapping[Address, tuple[str, ...]]) -> Iterator[Change]:
         """Yield a change for every address that is to be told no more."""
@@ -79,7 +83,7 @@ class SiteContacts:
         rooms = {record_site: record.room_ids for record_site, record in others.items()}
         policy = json.dumps(filter_policy({**rooms, self._site_id: room_ids}))
         known = self._items.contacts(self._site_id).get(address)
-        arn = known.subscription_arn if known else _any_arn(others)
+        arn = self._subscribed((known, *others.values()))
         if arn is None:
             arn = self._client.subscribe(
                 TopicArn=self._topic_arn,
@@ -98,13 +102,27 @@ class SiteContacts:
         others = self._told_by_other_sites((record.protocol, record.address))
         if others:
             rooms = {site_id: other.room_ids for site_id, other in others.items()}
-            self._set_filter(record.subscription_arn, json.dumps(filter_policy(rooms)))
+            arn = self._subscribed((record, *others.values()))
+            if arn is not None:
+                self._set_filter(arn, json.dumps(filter_policy(rooms)))
         else:
             # SNS calls one that was never confirmed invalid; it lapses after three days.
             refused = self._client.exceptions
             with suppress(refused.NotFoundException, refused.InvalidParameterException):
                 self._client.unsubscribe(SubscriptionArn=record.subscription_arn)
         self._items.remove_contact(self._site_id, record.protocol, record.address)
+
+    def _subscribed(self, records: Iterable[ContactRecord | None]) -> str | None:
+        """Return the first subscription on record that there is, or None."""
+        arns = (record.subscription_arn for record in records if record is not None)
+        return next(filter(self._is_subscribed, arns), None)
+
+    def _is_subscribed(self, arn: str) -> bool:
+        try:
+            self._client.get_subscription_attributes(SubscriptionArn=arn)
+        except self._client.exceptions.NotFoundException:
+            return False
+        return True
 
     def _set_filter(self, arn: str, policy: str) -> None:
         self._client.set_subscription_attributes(
@@ -118,10 +136,6 @@ class SiteContacts:
             if site.site_id != self._site_id
         }
         return {site_id: record for site_id, record in records.items() if record is not None}
-
-
-def _any_arn(records: Mapping[str, ContactRecord]) -> str | None:
-    return next((record.subscription_arn for record in records.values()), None)
 
 
 def _in_words(address: Address) -> str:

@@ -44,6 +44,7 @@ _IN_WORDS = {
     "date_type": _DATE,
     "date_parsing": _DATE,
     "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
     "too_short": ("the list is empty", "Add at least one item."),
 }
 # The bounds that pydantic puts into an error's context.
@@ -106,7 +107,7 @@ def examine_site(path: Path) -> Reading:
         fault = LineFault(
             tree.line_of(()),
             (),
-            f"a site is a mapping, and this is a {_kind(tree.value)}",
+            f"a site is a mapping, and this is {_kind(tree.value)}",
             "Begin with `id:`, `time_zone:` and `rooms:`; see sites/example.yaml.",
         )
         return Reading(path, None, (fault,))
@@ -117,7 +118,9 @@ def examine_site(path: Path) -> Reading:
 
 
 def _kind(value: object) -> str:
-    return {list: "list", str: "piece of text", type(None): "nothing"}.get(type(value), "number")
+    return {list: "a list", str: "a piece of text", type(None): "nothing"}.get(
+        type(value), "a number"
+    )
 
 
 def _examine(tree: YamlTree) -> tuple[Site | None, list[LineFault]]:
@@ -132,6 +135,12 @@ def _examine(tree: YamlTree) -> tuple[Site | None, list[LineFault]]:
     except ValidationError as wrong:
         faults += [_located(e, tree) for e in wrong.errors() if not _is_said_elsewhere(e)]
     told = [fault.path for fault in faults]
+    # The model takes true for 1, and no field of a site is either true or false.
+    faults += [
+        LineFault(tree.line_of(path), path, f"`{said}` is no number", "Write the number in digits.")
+        for path, said in _booleans(tree.value, ())
+        if path not in told
+    ]
     for path, message in _domain_faults(tree.value, ()):
         # A check across fields has said the same, more exactly.
         if not any(other[: len(path)] == path for other in told):
@@ -161,6 +170,18 @@ def _room_faults(tree: YamlTree, site: Site) -> Iterator[LineFault]:
         except ValueError as refused:
             what, _, remedy = str(refused).partition("; ")
             yield _domain_fault(tree, ("rooms", at), what, remedy)
+
+
+def _booleans(value: Any, path: Path_) -> Iterator[tuple[Path_, str]]:
+    """Yield (path, as written) of everything below `value` that is true or false."""
+    if isinstance(value, bool):
+        yield path, str(value).lower()
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _booleans(item, (*path, key))
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from _booleans(item, (*path, position))
 
 
 def _domain_faults(value: Any, path: Path_) -> Iterator[tuple[Path_, str]]:
@@ -236,7 +257,7 @@ def _complaint(kind: type[Any], values: dict[str, Any], optional: set[str]) -> s
 
 def _located(error: ErrorDetails, tree: YamlTree) -> LineFault:
     # "[key]" and "(own)" are steps that the validator took and that no document has.
-    path = tree.existing([step for step in error["loc"] if str(step)[0] not in "[("])
+    path = tree.existing([step for step in error["loc"] if not str(step).startswith(("[", "("))])
     what, remedy = _in_words(error, path)
     return LineFault(tree.line_of(path), path, what, remedy)
 

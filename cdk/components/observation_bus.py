@@ -17,8 +17,9 @@ class ObservationBus(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(scope, construct_id)
+        # Removed with its stack, in production too: it holds nothing, and CDK gives it a name that
+        # a retained one would keep the next deployment from using.
         self.bus = EventBus(self, "Bus", description=f"Headcount {stage.name}: every event.")
-        self.bus.apply_removal_policy(stage.removal_policy)
         self.archive = self.bus.archive(
             "Observations",
             description="What cameras saw and what the BMS said; no decisions.",

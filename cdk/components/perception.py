@@ -3,7 +3,8 @@
 from aws_cdk import Duration, Stack
 from aws_cdk.aws_dynamodb import ITable
 from aws_cdk.aws_events import IEventBus
-from aws_cdk.aws_iam import ManagedPolicy, PolicyStatement, ServicePrincipal
+from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
+from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_lambda import ILayerVersion
 from aws_cdk.aws_sns import ITopic, Topic
 from constructs import Construct
@@ -26,6 +27,7 @@ class Perception(Construct):
         construct_id: str,
         *,
         stage: Stage,
+        key: IKey,
         bus: IEventBus,
         rooms: ITable,
         model: CountingModel,
@@ -60,11 +62,12 @@ class Perception(Construct):
             streams.allow("GetDataEndpoint", "GetMediaForFragmentList")
         )
         streams.acknowledge_names(self.sampler.role)
-        self.gateway_policy = self._gateway_policy(streams)
+        # Kinesis Video decrypts a stored fragment with the rights of whoever reads it.
+        key.grant_decrypt(self.sampler.function)
 
     def _notices(self) -> Topic:
         # Not encrypted with the stage's key: a notice names a fragment and holds nothing of it,
-        # and every gateway's role would need that key to publish.
+        # and to publish, a gateway would need the right to decrypt with that key.
         topic = Topic(self, "FragmentNotices", enforce_ssl=True)
         topic.add_to_resource_policy(
             PolicyStatement(
@@ -76,18 +79,3 @@ class Perception(Construct):
             )
         )
         return topic
-
-    def _gateway_policy(self, streams: CameraStreams) -> ManagedPolicy:
-        """Return what a camera gateway may do: put video, and have it noticed."""
-        policy = ManagedPolicy(
-            self,
-            "GatewayPolicy",
-            description="Attach to the role or user of a camera gateway.",
-            statements=[
-                streams.allow("DescribeStream", "GetDataEndpoint", "PutMedia"),
-                # Kinesis Video publishes a notice with the rights of whoever put the fragment.
-                PolicyStatement(actions=["sns:Publish"], resources=[self.notices.topic_arn]),
-            ],
-        )
-        streams.acknowledge_names(policy)
-        return policy

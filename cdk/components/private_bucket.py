@@ -1,9 +1,11 @@
 """A bucket nobody outside can read."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from aws_cdk import Duration
+from aws_cdk import CfnResource, Duration, Stack
 from aws_cdk.aws_kms import IKey
+from aws_cdk.aws_logs import LogGroup
 from aws_cdk.aws_s3 import (
     BlockPublicAccess,
     Bucket,
@@ -16,6 +18,9 @@ from constructs import Construct
 
 from cdk.components.acknowledged import acknowledge
 from cdk.config import Stage
+
+# What CDK calls the one function of a stack that empties its buckets.
+_EMPTYING: Final = "Custom::S3AutoDeleteObjectsCustomResourceProvider"
 
 
 class PrivateBucket(Bucket):
@@ -69,3 +74,20 @@ class AccessLogs(Bucket):
         acknowledge(
             self, "It is the bucket of the access logs; its own would log themselves.", "S1"
         )
+
+
+def own_the_log_of_emptying(stack: Stack, stage: Stage) -> None:
+    """Let CDK's function that empties buckets log into the stack, if the stack has that function.
+
+    By itself it makes a log group that has no end and that outlives the stack.
+    """
+    provider = stack.node.try_find_child(_EMPTYING)
+    if provider is None:
+        return
+    log_group = LogGroup(
+        stack, "EmptyingLogs", retention=stage.log_retention, removal_policy=stage.removal_policy
+    )
+    handler = provider.node.find_child("Handler")
+    if not isinstance(handler, CfnResource):
+        raise TypeError(f"{handler.node.path} is not one CloudFormation resource.")
+    handler.add_property_override("LoggingConfig.LogGroup", log_group.log_group_name)

@@ -19,8 +19,8 @@ from cdk.config import Stage
 
 # A batch takes well under a second warm; a cold start on a busy laptop takes ten.
 _TIMEOUT = Duration.seconds(30)
-# AWS Lambda's advice for queues: six times the timeout, so that a slow batch is not handed out
-# twice while it is still being worked on.
+# AWS Lambda's advice for queues: six times the timeout and the batching window once, so that a
+# slow batch is not handed out twice while it is still being worked on.
 _VISIBILITY_TIMEOUTS = 6
 # A record that failed this often fails for a reason of its own. Lambda's scaling can throttle a
 # healthy one a few times first, so AWS advises at least five.
@@ -81,13 +81,16 @@ class QueueFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._name = folder
+        window_s = batch_window.to_seconds() if batch_window else 0
         self.dead_letters = dead_letter_queue(self, "DeadLetters")
         self.queue = Queue(
             self,
             "Queue",
             encryption=QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            visibility_timeout=Duration.seconds(_VISIBILITY_TIMEOUTS * _TIMEOUT.to_seconds()),
+            visibility_timeout=Duration.seconds(
+                _VISIBILITY_TIMEOUTS * _TIMEOUT.to_seconds() + window_s
+            ),
             dead_letter_queue=DeadLetterQueue(
                 max_receive_count=_MAX_RECEIVES, queue=self.dead_letters
             ),

@@ -6,7 +6,7 @@ from constructs import Construct
 from cdk.components.customer_key import CustomerKey
 from cdk.components.lake import Lake
 from cdk.components.observation_bus import ObservationBus
-from cdk.components.private_bucket import AccessLogs
+from cdk.components.private_bucket import AccessLogs, own_the_log_of_emptying
 from cdk.components.room_state import RoomState
 from cdk.components.sites import Sites
 from cdk.components.topics import AlertTopic, OperationsTopic
@@ -40,6 +40,7 @@ class DataStack(Stack):
             access_logs=access_logs,
             operations=self.operations,
         )
+        own_the_log_of_emptying(self, stage)
         for name, value in {
             "RoomsTableName": self.rooms.table_name,
             "SitesBucketName": self.sites.bucket_name,

@@ -10,6 +10,7 @@ from cdk.components.camera_streams import CameraStreams
 from cdk.components.control import Control
 from cdk.components.counting_model import CountingModel
 from cdk.components.estimation import Estimation
+from cdk.components.gateway_access import GatewayAccess
 from cdk.components.notification import Notification
 from cdk.components.perception import Perception
 from cdk.components.stream_retirement import StreamRetirement
@@ -44,6 +45,7 @@ class ServingStack(Stack):
             self,
             "Perception",
             stage=stage,
+            key=data.key,
             bus=data.bus,
             rooms=data.rooms,
             model=model,
@@ -51,6 +53,15 @@ class ServingStack(Stack):
             core=core,
             vision=vision,
             operations=data.operations,
+        )
+        gateways = GatewayAccess(
+            self,
+            "Gateways",
+            stage=stage,
+            key=data.key,
+            rooms=data.rooms,
+            notices=perception.notices,
+            streams=streams,
         )
         estimation = Estimation(
             self,
@@ -108,7 +119,7 @@ class ServingStack(Stack):
             "BmsCommandQueueUrl": bms.commands.queue_url,
             "EndpointName": model.endpoint_name,
             "StreamPrefix": stage.stream_prefix,
-            "GatewayPolicyArn": perception.gateway_policy.managed_policy_arn,
+            "GatewayPolicyArn": gateways.policy.managed_policy_arn,
             "BmsPolicyArn": bms.access.managed_policy_arn,
         }.items():
             CfnOutput(self, name, value=value)

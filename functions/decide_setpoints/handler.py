@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any, Final
 
@@ -22,13 +22,17 @@ from headcount.domain.control import acknowledge, decide
 from headcount.domain.control_state import Acknowledgement, ControlState, Decision, Occupancy
 from headcount.domain.policy import Room
 from headcount.domain.terms import Trigger
-from headcount.errors import HeadcountError, PoisonRecordError
+from headcount.errors import HeadcountError, PoisonRecordError, RetiredError
 from headcount.events import BmsCommandAcknowledged, Detail, RoomOccupancyChanged
 from headcount.identifiers import room_key
+from headcount.outbox import change_and_publish
 from headcount.ports import Change, CheckScheduler, Clock, Directory, ItemStore, Publisher
 from headcount.settings import Settings
 
 logger: Final = Logger()
+
+# Chosen: what is due within this was meant for now, by another host's clock.
+_CLOCKS_DIFFER: Final = timedelta(seconds=2)
 
 
 class DecideSettings(Settings):
@@ -80,6 +84,9 @@ def decide_setpoints(cause: Cause, to: Adapters) -> None:
         # One room's fault must not keep the others waiting.
         try:
             _decide_room(to.directory.room(site_id, room_id), cause, to)
+        except RetiredError:
+            # The list of rooms is remembered a little longer than the room was there.
+            continue
         except HeadcountError as fault:
             failed.append(f"{site_id}/{room_id}: {fault}")
     if failed:
@@ -89,16 +96,18 @@ def decide_setpoints(cause: Cause, to: Adapters) -> None:
 def _decide_room(room: Room, cause: Cause, to: Adapters) -> None:
     now = to.clock()
     if isinstance(cause, RoomCheckDue):
-        # Another host's clock may be a little ahead of the one that asked to be woken.
+        if cause.due_at - now > _CLOCKS_DIFFER:
+            # A queue delays by a quarter of an hour at most, and a hold-off may be longer.
+            to.check_again(room.site_id, room.room_id, cause.due_at, now)
+            return
         now = max(now, cause.due_at)
     made: list[Decision] = []
-    stored = to.controls.update(
+    stored = change_and_publish(
+        to.controls,
+        to.publish,
         room_key(room.site_id, room.room_id),
         partial(_change, room=room, choose=_choice(now, cause, room), made=made.append, now=now),
     )
-    if stored.unpublished:
-        to.publish(stored.unpublished)
-        to.controls.mark_published(stored)
     due = made[-1].check_again_at
     if due is not None:
         to.check_again(room.site_id, room.room_id, due, now)
@@ -127,6 +136,7 @@ def _choice(now: datetime, cause: Cause, room: Room) -> Callable[[ControlState],
             people=cause.people_estimate,
             observed_at=cause.observed_at,
             correlation_id=cause.correlation_id,
+            revision=cause.revision,
         )
         return lambda state: decide(now, told, room, state)
     return lambda state: decide(now, None, room, state, Trigger.TIMER)

@@ -18,6 +18,7 @@ from headcount.domain.policy import Room
 from headcount.events import FramesCounted, RoomOccupancyChanged
 from headcount.evidence import as_observation
 from headcount.identifiers import deterministic_id, room_key
+from headcount.outbox import change_and_publish
 from headcount.ports import Change, Directory, ItemStore, Publisher
 from headcount.settings import Settings
 
@@ -61,12 +62,12 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItem
 def estimate(seen: FramesCounted, to: Adapters) -> None:
     """Let one camera's observation into its room, and say so if the room changed."""
     room = to.directory.room(seen.site_id, seen.room_id)
-    stored = to.rooms.update(
-        room_key(seen.site_id, seen.room_id), partial(_let_in, seen=seen, room=room)
+    stored = change_and_publish(
+        to.rooms,
+        to.publish,
+        room_key(seen.site_id, seen.room_id),
+        partial(_let_in, seen=seen, room=room),
     )
-    if stored.unpublished:
-        to.publish(stored.unpublished)
-        to.rooms.mark_published(stored)
     logger.info(
         "observation let in",
         site_id=seen.site_id,

@@ -9,6 +9,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
 
 from headcount.aws.bus import EventBridgePublisher
 from headcount.aws.detector import SageMakerDetector
@@ -37,6 +38,16 @@ from headcount.settings import Settings
 from headcount.site import CameraBinding
 
 logger: Final = Logger()
+
+# Chosen: a service that hangs must fail while the function, which has 30 seconds, can still say so;
+# boto3 alone would wait for minutes.
+_VIDEO_PATIENCE: Final = Config(
+    connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
+)
+# A batch takes the endpoint a second, and more when it has just started.
+_ENDPOINT_PATIENCE: Final = Config(
+    connect_timeout=2, read_timeout=12, retries={"mode": "standard", "total_max_attempts": 2}
+)
 
 
 class SampleSettings(Settings):
@@ -76,10 +87,14 @@ def adapters() -> Adapters:
     return Adapters(
         directory=DynamoDirectory(table),
         frames=KinesisVideoFragments(
-            boto3.client("kinesisvideo"),
-            lambda address: boto3.client("kinesis-video-archived-media", endpoint_url=address),
+            boto3.client("kinesisvideo", config=_VIDEO_PATIENCE),
+            lambda address: boto3.client(
+                "kinesis-video-archived-media", endpoint_url=address, config=_VIDEO_PATIENCE
+            ),
         ),
-        detect=SageMakerDetector(boto3.client("sagemaker-runtime"), env.endpoint_name),
+        detect=SageMakerDetector(
+            boto3.client("sagemaker-runtime", config=_ENDPOINT_PATIENCE), env.endpoint_name
+        ),
         views=DynamoVacantViews(table),
         rooms=occupancy_items(table),
         publish=EventBridgePublisher(boto3.client("events"), env.bus_name),
@@ -103,8 +118,14 @@ def sample(notices: Mapping[str, FragmentNotice], to: Adapters) -> Mapping[str, 
             failed[message_id] = fault
     if samples:
         counted = to.detect({message_id: one.frame.jpeg for message_id, one in samples.items()})
-        to.publish([_seen(one, counted[message_id], to) for message_id, one in samples.items()])
-    logger.info("fragments sampled", sampled=len(samples), failed=len(failed))
+        seen: list[FramesCounted] = []
+        for message_id, one in samples.items():
+            try:
+                seen.append(_seen(one, counted[message_id], to))
+            except PoisonRecordError as fault:
+                failed[message_id] = fault
+        to.publish(seen)
+    logger.info("fragments sampled", sampled=len(notices) - len(failed), failed=len(failed))
     return failed
 
 

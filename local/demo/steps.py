@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 
 
 class Steps:
@@ -48,4 +49,4 @@ class News:
     def __call__(self, line: str) -> None:
         """Show one line."""
         room = max(20, self._console.width - len(self._name) - 8)
-        self._update(f"{self._name}  [dim]{line.strip()[:room]}[/dim]")
+        self._update(f"{self._name}  [dim]{escape(line.strip()[:room])}[/dim]")

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from headcount.events import ALL_EVENTS, Detail
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ class BusTap:
         bus_name: The bus to listen to.
         sqs: A client of its own.
         events: A client of its own.
-        heard: Called with each event once; a second delivery is dropped by its id.
+        heard: Called with each event once; a second delivery is dropped by its id, and an event
+            that breaks its contract is passed over: it is its consumer's to refuse.
     """
 
     def __init__(
@@ -90,7 +93,10 @@ class BusTap:
         model = _MODELS.get(str(envelope["detail-type"]))
         if model is None:
             return
-        detail = model.model_validate(envelope["detail"])
+        try:
+            detail = model.model_validate(envelope["detail"])
+        except ValidationError:
+            return
         if detail.id not in self._seen:
             self._seen.add(detail.id)
             self._heard(detail)

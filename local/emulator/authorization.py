@@ -1,7 +1,8 @@
-"""IAM for the services that MiniStack does not know: what a Lambda's role lacks is refused."""
+"""IAM for the services and condition keys that MiniStack does not know."""
 
 import json
 import re
+from functools import partial
 from typing import Any
 
 from local.emulator.pin import HookPoint
@@ -13,25 +14,44 @@ from local.emulator.service import (
     Receive,
     Scope,
     Send,
+    with_rights,
 )
 
 _PRINCIPAL = HookPoint("core.iam_evaluator", "resolve_principal", ("access_key_id", "account_id"))
 _CONTEXT = HookPoint("core.iam_evaluator", "EvalContext")
 _EVALUATE = HookPoint("core.iam_evaluator", "evaluate", ("ctx",))
+_CONDITION_KEYS = HookPoint(
+    "core.iam_actions", "request_tag_context", ("service", "iam_action", "body")
+)
 
 _INVOCATION = re.compile(r"/endpoints/(?P<name>[^/]+)/invocations")
 # PutMedia's body is the video: its stream is named in a header, and its body is not for us.
 _PUT_MEDIA = "/putMedia"
 
 
-def check_hooks() -> None:
-    """Look for MiniStack's policy evaluation.
+def install() -> None:
+    """Let policies ask for the source of an event, and look for MiniStack's policy evaluation.
 
     Raises:
         HookError: If it is not where we know it.
     """
     for point in (_PRINCIPAL, _CONTEXT, _EVALUATE):
         point.current()
+    _CONDITION_KEYS.replace(_with_event_sources)
+
+
+def _with_event_sources(keys_of: Any) -> Any:
+    def keys(service: str, action: str, body: bytes, *more: Any) -> dict[str, Any]:
+        found: dict[str, Any] = keys_of(service, action, body, *more)
+        if action == "events:PutEvents":
+            entries = _document(body).get("Entries") or []
+            sources = sorted({str(entry.get("Source", "")) for entry in entries})
+            # AWS decides for each entry. Here a call is allowed or refused as a whole, so that a
+            # condition on the source refuses a call that speaks for several.
+            found["events:source"] = sources[0] if len(sources) == 1 else sources
+        return found
+
+    return keys
 
 
 def authorized(app: AsgiApp, service: str, config: EmulatorConfig) -> AsgiApp:
@@ -41,13 +61,17 @@ def authorized(app: AsgiApp, service: str, config: EmulatorConfig) -> AsgiApp:
         body = b"" if scope["path"] == _PUT_MEDIA else await _read(receive)
         action = requested_action(service, scope)
         resource = requested_resource(service, scope, body, config)
-        refusal = _refusal(access_key_id(scope), action, resource, config)
+        sender = access_key_id(scope)
+        refusal = _refusal(sender, action, resource, config)
         if refusal is not None:
             await _refuse(refusal, send)
-        elif scope["path"] == _PUT_MEDIA:
-            await app(scope, receive, send)
+            return
+        # What a service does on the sender's behalf it asks about itself.
+        allowed = with_rights(scope, partial(_may, sender, config))
+        if scope["path"] == _PUT_MEDIA:
+            await app(allowed, receive, send)
         else:
-            await app(scope, _replay(body, receive), send)
+            await app(allowed, _replay(body, receive), send)
 
     return guarded
 
@@ -76,6 +100,10 @@ def requested_resource(service: str, scope: Scope, body: bytes, config: Emulator
     stream = header(scope, b"x-amzn-stream-name") or _text(named, "StreamName")
     # The last part of a stream's ARN is when it was made; policies have a wildcard there.
     return f"{prefix}:stream/{stream}/0" if stream and service == "kinesisvideo" else "*"
+
+
+def _may(key: str | None, config: EmulatorConfig, action: str, resource: str) -> bool:
+    return _refusal(key, action, resource, config) is None
 
 
 def _refusal(key: str | None, action: str, resource: str, config: EmulatorConfig) -> str | None:

@@ -1,4 +1,4 @@
-"""EventBridge rules whose target is a Firehose stream, which MiniStack drops in silence."""
+"""EventBridge rules: their right to reach a target, and the target that MiniStack does not know."""
 
 import base64
 import json
@@ -17,27 +17,42 @@ _TRANSFORM = HookPoint(
     "services.eventbridge", "_apply_input_transformer", ("transformer", "rule", "view")
 )
 _PUT_RECORD = HookPoint("services.firehose", "_put_record", ("data",))
+_QUEUE_ADMITS = HookPoint(
+    "services.sqs",
+    "queue_policy_allows",
+    ("queue_arn", "service", "source_arn", "source_account"),
+)
 
 
 def install() -> None:
-    """Deliver to Firehose what a rule sends there.
+    """Deliver to Firehose what a rule sends there, and to a queue only what its policy admits.
 
     Raises:
         HookError: If MiniStack has no such place any more.
     """
-    for point in (_EVENT_VIEW, _TRANSFORM, _PUT_RECORD):
+    for point in (_EVENT_VIEW, _TRANSFORM, _PUT_RECORD, _QUEUE_ADMITS):
         point.current()
-    _INVOKE_TARGET.replace(_with_firehose)
+    _INVOKE_TARGET.replace(_checked_and_with_firehose)
 
 
-def _with_firehose(invoke_target: Any) -> Any:
+def _checked_and_with_firehose(invoke_target: Any) -> Any:
     def invoke(target: dict[str, Any], event: dict[str, Any], rule: Any, view: Any = None) -> None:
-        if ":firehose:" in target.get("Arn", ""):
+        arn: str = target.get("Arn", "")
+        if ":sqs:" in arn and not _queue_admits(arn, rule):
+            # AWS would count a failed invocation and hand the event to the rule's dead letters.
+            logger.warning("Rule %s may not deliver: the policy of %s", rule["Arn"], arn)
+        elif ":firehose:" in arn:
             _put_record(target, rule, view or _EVENT_VIEW.current()(event))
         else:
             invoke_target(target, event, rule, view)
 
     return invoke
+
+
+def _queue_admits(queue_arn: str, rule: Any) -> bool:
+    rule_arn: str = rule["Arn"]
+    account = rule_arn.split(":")[4]
+    return bool(_QUEUE_ADMITS.current()(queue_arn, "events.amazonaws.com", rule_arn, account))
 
 
 def _put_record(target: dict[str, Any], rule: Any, view: Any) -> None:

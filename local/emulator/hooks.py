@@ -23,7 +23,7 @@ def install(config: EmulatorConfig, services: Iterable[ForeignService]) -> None:
     Raises:
         HookError: If something we hook into is not there any more.
     """
-    authorization.check_hooks()
+    authorization.install()
     cloudformation.install(services)
     firehose.install()
     eventbridge.install()

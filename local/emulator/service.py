@@ -10,6 +10,25 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+# Whether the sender of a request may do something, by IAM action and resource ARN.
+May = Callable[[str, str], bool]
+
+_MAY = "headcount.may"
+
+
+def with_rights(scope: Scope, may: May) -> Scope:
+    """Return a request's scope that says what its sender may do."""
+    return {**scope, _MAY: may}
+
+
+def rights_of(scope: Scope) -> May:
+    """Return what a request's sender may do: anything, where IAM is not enforced."""
+    may: May = scope.get(_MAY, _anything)
+    return may
+
+
+def _anything(_action: str, _resource: str) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,19 @@ def test_production_keeps_its_data_and_the_others_keep_nothing(stage: Synthesize
     assert policies == ({"Retain"} if is_production else {"Delete"})
 
 
+def test_nothing_that_is_kept_has_a_name_that_the_next_deployment_needs(
+    stage: Synthesized,
+) -> None:
+    named = {"AWS::Events::EventBus", "AWS::Glue::Database", "AWS::Athena::WorkGroup"}
+    kept = {
+        found.type
+        for found in stage.everything()
+        if found.template["Resources"][found.logical_id].get("DeletionPolicy") == "Retain"
+    }
+
+    assert not named & kept
+
+
 def test_no_physical_name_stops_a_second_deployment(stage: Synthesized) -> None:
     named = {
         f"{found.type} {key}"

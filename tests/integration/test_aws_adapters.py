@@ -76,14 +76,14 @@ class Inbox:
         asked = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
         self.arn: str = asked["Attributes"]["QueueArn"]
 
-    def admit(self, topic_arn: str) -> None:
-        """Let a topic deliver, which a queue refuses by itself."""
+    def admit(self, source_arn: str, service: str = "sns.amazonaws.com") -> None:
+        """Let a topic or a rule deliver, which a queue refuses by itself."""
         statement = {
             "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
+            "Principal": {"Service": service},
             "Action": "sqs:SendMessage",
             "Resource": self.arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+            "Condition": {"ArnEquals": {"aws:SourceArn": source_arn}},
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self._sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": policy})
@@ -218,9 +218,10 @@ def test_what_was_read_is_kept_for_half_a_minute(table: Any) -> None:
 def test_more_events_than_one_call_takes_all_reach_the_bus(aws: EmbeddedAws, inbox: Inbox) -> None:
     events = aws.client("events")
     events.create_event_bus(Name="many")
-    events.put_rule(
+    rule = events.put_rule(
         Name="all", EventBusName="many", EventPattern='{"source": ["headcount.perception"]}'
     )
+    inbox.admit(rule["RuleArn"], "events.amazonaws.com")
     events.put_targets(Rule="all", EventBusName="many", Targets=[{"Id": "1", "Arn": inbox.arn}])
 
     EventBridgePublisher(events, "many")(

@@ -101,6 +101,19 @@ def queue_arn(url: str) -> str:
     return f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{url.rsplit('/', 1)[1]}"
 
 
+def admit_rules(aws: EmbeddedAws, url: str) -> None:
+    """Let rules of this account put events on a queue."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn(url),
+        "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+
+
 def test_a_hook_that_finds_nothing_names_the_place_and_the_pinned_version() -> None:
     python = (
         "from local.emulator.pin import HookPoint\n"
@@ -424,6 +437,7 @@ def test_an_alarm_that_changes_is_an_event(aws: EmbeddedAws) -> None:
     sqs, events, cloudwatch = aws.client("sqs"), aws.client("events"), aws.client("cloudwatch")
     url = sqs.create_queue(QueueName="alarms")["QueueUrl"]
     events.put_rule(Name="alarms", EventPattern=json.dumps({"source": ["aws.cloudwatch"]}))
+    admit_rules(aws, url)
     events.put_targets(Rule="alarms", Targets=[{"Id": "queue", "Arn": queue_arn(url)}])
     cloudwatch.put_metric_alarm(
         AlarmName="many",
@@ -443,3 +457,17 @@ def test_an_alarm_that_changes_is_an_event(aws: EmbeddedAws) -> None:
     assert event["detail-type"] == "CloudWatch Alarm State Change"
     assert event["detail"]["alarmName"] == "many"
     assert event["detail"]["state"]["value"] == "ALARM"
+
+
+def test_a_rule_reaches_only_a_queue_whose_policy_admits_it(aws: EmbeddedAws) -> None:
+    sqs, events = aws.client("sqs"), aws.client("events")
+    events.put_rule(Name="strict", EventPattern=json.dumps({"source": ["strict"]}))
+    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("closed", "open")]
+    admit_rules(aws, urls[1])
+    targets = [{"Id": url.rsplit("/", 1)[1], "Arn": queue_arn(url)} for url in urls]
+    events.put_targets(Rule="strict", Targets=targets)
+
+    events.put_events(Entries=[{"Source": "strict", "DetailType": "Said", "Detail": "{}"}])
+
+    assert sqs.receive_message(QueueUrl=urls[1], WaitTimeSeconds=5)["Messages"]
+    assert "Messages" not in sqs.receive_message(QueueUrl=urls[0])

@@ -15,6 +15,7 @@ from headcount.domain.terms import OccupancyState
 from headcount.media.mkv import Cluster
 from headcount.media.motion import motion
 from tests.clips import NOON, encoded
+from tests.recordings import ONE_BY_ONE, is_somebody_at
 
 ROOM = Room(
     "hq",
@@ -22,15 +23,11 @@ ROOM = Room(
     (Camera("door"),),
     occupancy=OccupancySettings(vacancy_confirm_s=4, observation_gap_s=15),
 )
-# Frames in which one person, mostly from behind, is to be seen; ten frames a second.
-SOMEBODY = ((56, 200), (224, 450), (500, 702), (750, 870), (918, 1206), (1230, 1362))
-# The truth was taken by eye.
-UNCERTAIN_FRAMES = 6
 
 
 @pytest.fixture(scope="module")
 def clusters(shared_data: Path) -> list[Cluster]:
-    with av.open(str(shared_data / "video/one-by-one.mp4")) as container:
+    with av.open(str(shared_data / ONE_BY_ONE)) as container:
         frames = (
             CapturedFrame(image, NOON + timedelta(seconds=number / 10))
             for number, image in zip(count(), container.decode(video=0))
@@ -49,14 +46,8 @@ def states(clusters: list[Cluster]) -> Iterator[tuple[int, OccupancyState]]:
         yield round((last - NOON.timestamp()) * 10), state.estimate.state
 
 
-def somebody_at(frame: int) -> bool:
-    return any(
-        first + UNCERTAIN_FRAMES <= frame <= last - UNCERTAIN_FRAMES for first, last in SOMEBODY
-    )
-
-
 def test_a_person_from_behind_is_never_in_a_vacant_room(clusters: list[Cluster]) -> None:
-    while_there = [state for frame, state in states(clusters) if somebody_at(frame)]
+    while_there = [state for frame, state in states(clusters) if is_somebody_at(frame)]
 
     assert len(while_there) > 40
     assert OccupancyState.VACANT not in while_there

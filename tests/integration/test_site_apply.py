@@ -93,6 +93,13 @@ class Stage:
             found[one["Endpoint"]] = json.loads(about["Attributes"]["FilterPolicy"])
         return found
 
+    def unsubscribe(self, endpoint: str) -> None:
+        sns = self.aws.client("sns")
+        subscriptions = sns.list_subscriptions_by_topic(TopicArn=self.deployment.alert_topic_arn)
+        for one in subscriptions["Subscriptions"]:
+            if one["Endpoint"] == endpoint:
+                sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
+
 
 @pytest.fixture
 def stage(aws: EmbeddedAws, tmp_path: Path) -> Stage:
@@ -258,6 +265,18 @@ def test_an_address_of_two_sites_has_one_filter_for_both(stage: Stage) -> None:
             {"site_id": ["hq"], "room_id": ["board", "lab"]},
         ]
     }
+
+
+def test_an_address_whose_subscription_has_ended_is_asked_again(stage: Stage) -> None:
+    stage.apply(DOCUMENT)
+    stage.apply(WITHOUT_LAB.replace("id: hq", "id: annex"))
+    before = stage.filters()
+    stage.unsubscribe("desk@example.com")
+
+    asked = stage.apply(DOCUMENT)
+
+    assert asked == ["+ e-mail desk@example.com is asked again to be told of board, lab"]
+    assert stage.filters() == before
 
 
 def test_two_sites_may_have_cameras_of_the_same_name(stage: Stage) -> None:

@@ -4,10 +4,11 @@ import base64
 import io
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from headcount.aws.detector import SageMakerDetector
 from headcount.aws.frames import KinesisVideoFragments
@@ -100,6 +101,28 @@ def test_a_refusal_is_told_and_the_address_asked_for_anew(code, kind):
     assert archive.addresses_asked == 2
 
 
+def test_a_service_that_hangs_is_a_stream_error_of_that_camera_alone(stored):
+    class Hanging(Archive):
+        def get_media_for_fragment_list(self, **_asked: Any) -> dict[str, Any]:
+            raise ReadTimeoutError(endpoint_url="https://s-1.kinesisvideo.example.com")
+
+    with pytest.raises(StreamError, match="Fragment 1 is asked for again"):
+        fragments(Hanging(stored))("stream", "1")
+
+
+def test_a_camera_whose_clock_is_ahead_captures_nothing_in_the_future(stored):
+    (fragment,) = read_fragments([stored])
+    tomorrow = fragment.server_at + timedelta(days=1)
+    ahead = stored.replace(
+        f"{fragment.producer_at.timestamp():.3f}".encode(), f"{tomorrow.timestamp():.3f}".encode()
+    )
+
+    frame = fragments(Archive(ahead))("stream", fragment.number)
+
+    assert ahead != stored
+    assert frame.captured_at == frame.persisted_at == fragment.server_at
+
+
 @dataclass
 class Endpoint:
     """Answers every instance with as many faces as its image has bytes."""
@@ -156,6 +179,24 @@ def test_frames_that_one_request_cannot_hold_are_several():
     assert sorted(counted) == ["a", "b", "c"]
     assert len(endpoint.bodies) == 2
     assert all(len(body) <= 6_291_456 for body in endpoint.bodies)
+
+
+def test_more_frames_than_the_endpoint_takes_are_several_requests():
+    endpoint = Endpoint()
+
+    counted = detector(endpoint)({str(number): b"1" for number in range(33)})
+
+    assert len(counted) == 33
+    assert [len(json.loads(body)["instances"]) for body in endpoint.bodies] == [16, 16, 1]
+
+
+def test_an_endpoint_that_hangs_is_a_model_error():
+    class Hanging(Endpoint):
+        def invoke_endpoint(self, **_asked: Any) -> dict[str, Any]:
+            raise ReadTimeoutError(endpoint_url="https://runtime.example.com")
+
+    with pytest.raises(ModelError, match="asked about again"):
+        detector(Hanging())({"a": b"1"})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from headcount.batch import bus_event, each_record, whole_batch
 from headcount.causes import RoomCheckDue, Tick, read_cause
-from headcount.errors import ModelError, PoisonRecordError
+from headcount.errors import ModelError, PoisonRecordError, RetiredError
 from headcount.events import AlertCleared, AlertRaised, BmsCommandAcknowledged
 from tests.samples import ACKNOWLEDGED, ALERT, on_the_bus
 
@@ -100,6 +100,23 @@ def test_a_whole_batch_is_one_story_and_reports_what_it_returns():
 
     assert told == [{"a": ALERT, "b": ALERT}]
     assert failures(response) == ["c", "b"]
+
+
+def test_what_is_about_a_retired_room_is_left_out_and_does_not_come_back(caplog):
+    def story(_alert):
+        raise RetiredError("site hq has no room lab")
+
+    one_by_one = each_record(
+        queue_event(one=on_the_bus(ALERT)), CONTEXT, bus_event(AlertRaised), story
+    )
+    together = whole_batch(
+        queue_event(one=on_the_bus(ALERT)),
+        bus_event(AlertRaised),
+        lambda wanted: {name: RetiredError("site hq has no room lab") for name in wanted},
+    )
+
+    assert (failures(one_by_one), failures(together)) == ([], [])
+    assert [record.getMessage() for record in caplog.records] == ["record left out"] * 2
 
 
 def test_control_wakes_for_events_for_ticks_and_for_what_it_asked_for():

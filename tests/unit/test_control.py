@@ -1,7 +1,6 @@
 """Up at once, down after the hold-off, and never off for want of knowing."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,59 +9,19 @@ from pydantic import TypeAdapter
 from headcount.domain.alerts import AlertKind
 from headcount.domain.control import acknowledge, decide
 from headcount.domain.control_state import Acknowledgement, ControlState, Occupancy
-from headcount.domain.policy import Camera, DeviceGroup, Policy, Room
-from headcount.domain.terms import OccupancyState, Trigger, WhenEmpty
-
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-POLICY = Policy(hold_off_s=60, unknown_hold_s=120, ack_timeout_s=10, max_attempts=3)
-AC = DeviceGroup("ac", "air_conditioning", max_level=2, priority=10)
-LIGHTS = DeviceGroup("lights", "lighting", max_level=4)
-ROOM = Room("hq", "lab", (Camera("door"),), (AC, LIGHTS), POLICY, policy_version="v1")
-OCCUPIED, VACANT, UNKNOWN = (
-    OccupancyState.OCCUPIED,
-    OccupancyState.VACANT,
-    OccupancyState.UNKNOWN,
+from headcount.domain.terms import Trigger, WhenEmpty
+from tests.building import (
+    AC,
+    LIGHTS,
+    NOON,
+    OCCUPIED,
+    POLICY,
+    ROOM,
+    UNKNOWN,
+    VACANT,
+    Building,
+    at,
 )
-
-
-def at(seconds):
-    return NOON + timedelta(seconds=seconds)
-
-
-class Building:
-    """A room whose BMS acknowledges at once, unless told otherwise; keeps all that is decided."""
-
-    def __init__(self, room=ROOM, *, acknowledges=True):
-        self.room, self.acknowledges = room, acknowledges
-        self.state, self.commands, self.raised, self.cleared = ControlState(), [], [], []
-        self.check_at = None
-
-    def hear(self, seconds, state, people=0):
-        told = Occupancy(state, people, at(seconds), correlation_id=f"fragment-{seconds}")
-        return self._take(seconds, decide(at(seconds), told, self.room, self.state))
-
-    def wait_until(self, seconds):
-        decision = decide(at(seconds), None, self.room, self.state, Trigger.TIMER)
-        return self._take(seconds, decision)
-
-    def answer(self, seconds, command, *, accepted=True, reason=""):
-        ack = Acknowledgement(command.device_group, command.idempotency_key, accepted, reason)
-        return self._take(seconds, acknowledge(at(seconds), ack, self.room, self.state))
-
-    def _take(self, seconds, decision):
-        self.state = decision.state
-        self.commands += decision.commands
-        self.raised += [alert.kind for alert in decision.alerts_raised]
-        self.cleared += [alert.kind for alert in decision.alerts_cleared]
-        self.check_at = decision.check_again_at
-        if self.acknowledges:
-            for command in decision.commands:
-                self.answer(seconds, command)
-        return levels(decision.commands)
-
-
-def levels(commands):
-    return {command.device_group: command.level for command in commands}
 
 
 def test_four_people_get_one_air_conditioner_and_two_lights_at_once():
@@ -376,15 +335,14 @@ def test_every_command_is_answered_or_asked_again_or_alerted(script):
     end = 0.0
     for seconds, *_ in play(script, building):
         end = seconds
-    for extra_s in range(0, 60, 10):
+    # Past the hold-off, every attempt, and the patience after the last of them.
+    for extra_s in range(0, 140, 10):
         building.wait_until(end + extra_s)
-    waiting = {
-        name: group.waiting for name, group in building.state.groups.items() if group.waiting
-    }
+    waiting = [name for name, group in building.state.groups.items() if group.waiting]
     alerted = {
         alert.device_group
         for alert in building.state.alerts.values()
         if alert.kind is AlertKind.COMMAND_UNACKNOWLEDGED
     }
 
-    assert all(name in alerted for name, command in waiting.items() if command.attempt == 3)
+    assert set(waiting) <= alerted

@@ -11,7 +11,7 @@ from headcount.causes import RoomCheckDue, Tick
 from headcount.domain.control_state import ControlState
 from headcount.domain.policy import Camera, DeviceGroup, Policy, Room
 from headcount.domain.terms import OccupancyState
-from headcount.errors import PoisonRecordError
+from headcount.errors import PoisonRecordError, RetiredError
 from headcount.events import AlertRaised, BmsCommandAcknowledged, BmsCommandRequested
 from tests.fakes import FakeBus, FakeClock, FakeDirectory, FakeItems
 from tests.samples import OCCUPANCY_CHANGED
@@ -40,13 +40,16 @@ class FakeScheduler:
 
 @dataclass
 class DirectoryBehind(FakeDirectory):
-    """Still lists rooms that are gone."""
+    """Still lists rooms that are gone; of others, what is stored cannot be read."""
 
     gone: set[str] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
 
     def room(self, site_id: str, room_id: str) -> Room:
         if room_id in self.gone:
-            raise PoisonRecordError(f"site {site_id} has no room {room_id}")
+            raise RetiredError(f"site {site_id} has no room {room_id}")
+        if room_id in self.unreadable:
+            raise PoisonRecordError(f"what is stored of {room_id} is of another version")
         return super().room(site_id, room_id)
 
 
@@ -179,10 +182,35 @@ def test_commands_that_the_bus_did_not_take_are_published_when_the_record_comes_
 def test_a_room_that_cannot_be_decided_does_not_keep_the_others_waiting(to):
     decide_setpoints(told(to, 4), to)
     to.clock.advance(15)
-    retired = replace(ROOM, room_id="retired")
-    directory = DirectoryBehind([retired, ROOM], gone={"retired"})
+    broken = replace(ROOM, room_id="broken")
+    directory = DirectoryBehind([broken, ROOM], unreadable={"broken"})
 
-    with pytest.raises(PoisonRecordError, match=r"1 rooms not decided\. hq/retired"):
+    with pytest.raises(PoisonRecordError, match=r"1 rooms not decided\. hq/broken"):
         decide_setpoints(Tick(), replace(to, directory=directory))
+
+    assert [one.attempt for one in to.publish.of(BmsCommandRequested)] == [1, 1, 2, 2]
+
+
+def test_a_hold_off_longer_than_a_queue_can_delay_is_waited_for_in_steps(to):
+    patient = replace(ROOM, policy=replace(ROOM.policy, hold_off_s=1800))
+    to = replace(to, directory=FakeDirectory([patient]))
+    decide_setpoints(told(to, 4), to)
+    acknowledge_all(to)
+    decide_setpoints(told(to, 0), to)
+    wake = RoomCheckDue(site_id="hq", room_id="lab", due_at=NOON + timedelta(seconds=1800))
+    to.clock.advance(900)
+
+    decide_setpoints(wake, to)
+
+    assert commands(to) == [("ac", 1), ("lights", 2)]
+    assert to.check_again.asked[-1] == wake
+
+
+def test_a_room_retired_since_the_list_was_read_is_passed_over(to):
+    directory = DirectoryBehind([replace(ROOM, room_id="retired"), ROOM], gone={"retired"})
+    decide_setpoints(told(to, 4), to)
+    to.clock.advance(15)
+
+    decide_setpoints(Tick(), replace(to, directory=directory))
 
     assert [one.attempt for one in to.publish.of(BmsCommandRequested)] == [1, 1, 2, 2]

@@ -1,11 +1,12 @@
 from datetime import timedelta
 
+import av
 import pytest
 
 from edge.encoder import Encoder
 from edge.h264 import decoder_configuration, split_annex_b, to_length_prefixed
 from edge.sources import CapturedFrame
-from headcount.errors import MediaError
+from headcount.errors import MediaError, SourceError
 from tests.clips import NOON, captured, encoded, room, walking
 
 
@@ -97,3 +98,10 @@ def test_an_encoder_takes_a_camera_whose_frame_rate_nobody_knows() -> None:
     ]
 
     assert [frame.frame.is_key for frame in out] == [True, False, False, False] * 2
+
+
+def test_a_picture_that_no_encoder_takes_is_the_source_s_fault() -> None:
+    endless = CapturedFrame(av.VideoFrame(16, 40_000, "yuv420p"), NOON)
+
+    with pytest.raises(SourceError, match="16 x 40000 pixels cannot be encoded"):
+        list(Encoder(fragment_s=1.0, frames_per_s=10).encode(endless))

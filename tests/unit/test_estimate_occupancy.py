@@ -9,7 +9,7 @@ from functions.estimate_occupancy.handler import Adapters, estimate
 from headcount.domain.occupancy import RoomState
 from headcount.domain.policy import Camera, OccupancySettings, Room
 from headcount.domain.terms import OccupancyState
-from headcount.errors import PoisonRecordError
+from headcount.errors import RetiredError
 from headcount.events import Detection
 from headcount.identifiers import deterministic_id
 from tests.fakes import FakeBus, FakeDirectory, FakeItems
@@ -97,6 +97,22 @@ def test_a_conflict_runs_the_estimator_again_on_the_newer_item(to):
     assert [event.revision for event in to.publish.sent] == [3]
 
 
-def test_a_room_of_no_site_is_poison(to):
-    with pytest.raises(PoisonRecordError):
+def test_an_outbox_that_is_full_is_published_before_it_grows(to):
+    to.rooms.most_unpublished = 1
+    to.publish.down = True
+    with pytest.raises(ConnectionError):
+        estimate(counted(0, 4), to)
+    with pytest.raises(ConnectionError):
+        estimate(counted(5, 9), to)
+    waiting = [len(item.unpublished) for item in to.rooms.items.values()]
+    to.publish.down = False
+
+    estimate(counted(5, 9), to)
+
+    assert waiting == [1]
+    assert [event.people_estimate for event in to.publish.sent] == [4, 9]
+
+
+def test_a_room_of_no_site_is_named_as_retired(to):
+    with pytest.raises(RetiredError):
         estimate(counted(0, room_id="gone"), to)

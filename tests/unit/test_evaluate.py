@@ -8,17 +8,14 @@ import pytest
 
 from headcount.errors import ModelError
 from training.evaluate import (
-    Boxes,
-    LabelledImage,
     Prediction,
     as_coco_results,
     average_precision,
     counted,
     evaluate_model,
-    face_category,
     load_model,
-    read_labels,
 )
+from training.labels import Boxes, LabelledImage, face_category, read_labels
 from training.serving.centerface import Faces, InputSize
 from training.serving.endpoint import ModelCard, ServedModel
 
@@ -258,3 +255,44 @@ def _iou(one: Boxes, other: Boxes) -> float:
     height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
     shared = max(width, 0) * max(height, 0)
     return float(shared / (one[2] * one[3] + other[2] * other[3] - shared))
+
+
+def test_pictures_without_a_face_are_scored_by_what_is_counted_in_them(
+    served: ServedModel, tmp_path: Path
+) -> None:
+    annotations = _coco(tmp_path)
+    document = json.loads(annotations.read_text()) | {"annotations": []}
+    annotations.write_text(json.dumps(document))
+
+    scored, _ = evaluate_model(served, read_labels(annotations, tmp_path))
+
+    assert (scored.images, scored.faces, scored.ap50) == (1, 0, None)
+    assert scored.bias == scored.mae > 0
+    assert face_category(annotations) == 1
+
+
+def test_pictures_may_lie_in_folders_of_the_folder(tmp_path: Path) -> None:
+    annotations = _coco(tmp_path)
+    (tmp_path / "hall").mkdir()
+    (tmp_path / "a.png").rename(tmp_path / "hall/a.png")
+    annotations.write_text(annotations.read_text().replace("a.png", "hall/a.png"))
+
+    assert read_labels(annotations, tmp_path)[0].path == tmp_path / "hall/a.png"
+
+
+@pytest.mark.parametrize(
+    "box", ["wide", [0, 0, 9], [0, 0, "9", 9], [0, 0, -1, 9], [0, 0, 1e999, 9]]
+)
+def test_a_box_that_cannot_be_is_refused(tmp_path: Path, box: Any) -> None:
+    annotations = _coco(tmp_path, annotations=[{"image_id": 1, "bbox": box}])
+
+    with pytest.raises(ModelError, match="a bbox of four numbers"):
+        read_labels(annotations, tmp_path)
+
+
+def test_an_entry_that_is_no_object_is_refused(tmp_path: Path) -> None:
+    annotations = tmp_path / "coco.json"
+    annotations.write_text('{"images": [1], "annotations": []}')
+
+    with pytest.raises(ModelError, match="needs file_name, id"):
+        read_labels(annotations, tmp_path)

@@ -245,7 +245,14 @@ def test_a_vacant_room_had_nobody_for_the_whole_confirmation(steps):
 
 
 @pytest.mark.parametrize(
-    ("counted", "rate", "interval"), [(4, 0.8, (4, 8)), (1, 0.8, (1, 3)), (4, 1.0, (4, 4))]
+    ("counted", "rate", "interval"),
+    [
+        (4, 0.8, (4, 8)),
+        (1, 0.8, (1, 3)),
+        (4, 1.0, (4, 4)),
+        # A full hall: the binomial coefficients in between are beyond any float.
+        (1200, 0.5, (2321, 2482)),
+    ],
 )
 def test_the_interval_allows_for_faces_that_were_missed(counted, rate, interval):
     assert people_interval(counted, rate) == interval
@@ -294,3 +301,19 @@ def test_a_state_survives_json_and_stays_small():
 
     assert states.validate_json(text) == state
     assert len(text) < 4096
+
+
+def test_a_camera_that_the_room_gave_up_is_forgotten():
+    both = after([seen(0, 3), seen(1, 2, "window")], TWO_CAMERAS)
+
+    belief = after([seen(5, 3)], ROOM, both).belief
+
+    assert [track.camera_id for track in belief.tracks] == ["door"]
+    assert belief.estimate.people == 3
+
+
+def test_a_camera_of_another_room_says_nothing_of_this_one():
+    state = after([*counts(*[0] * 5), seen(21, 9, "elsewhere")])
+
+    assert state.estimate.people == 0
+    assert [track.camera_id for track in state.belief.tracks] == ["door"]

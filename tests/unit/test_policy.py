@@ -1,5 +1,7 @@
 """A policy runs what a site wants, and a site that contradicts itself is told where."""
 
+import math
+
 import pytest
 
 from headcount.domain.policy import (
@@ -72,3 +74,18 @@ def test_a_contradiction_is_refused_with_its_reason(faulty, says):
 
 def test_a_camera_that_the_site_no_longer_names_is_a_plain_one():
     assert Room("s", "r", (Camera("a", view="door"),)).camera("b") == Camera("b")
+
+
+@pytest.mark.parametrize("seconds", [math.inf, math.nan, 1e308, -1])
+def test_a_time_that_no_clock_can_reckon_with_is_refused(seconds):
+    with pytest.raises(ValueError, match="hold_off_s"):
+        Policy(hold_off_s=seconds)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"median_of": 0}, {"median_of": 100}, {"late_window_s": 121}, {"detection_rate": 0.001}],
+)
+def test_what_is_kept_of_a_room_is_bounded_by_its_settings(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        OccupancySettings(**settings)

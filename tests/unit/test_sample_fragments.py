@@ -12,7 +12,12 @@ from headcount.aws.notices import read_notice
 from headcount.domain.occupancy import Observation, RoomState, observe
 from headcount.domain.policy import Camera, OccupancySettings, Room
 from headcount.domain.terms import LightMode
-from headcount.errors import FragmentNotFoundError, ModelError, PoisonRecordError
+from headcount.errors import (
+    FragmentNotFoundError,
+    ModelError,
+    PoisonRecordError,
+    RetiredError,
+)
 from headcount.events import FramesCounted
 from headcount.identifiers import deterministic_id, room_key
 from headcount.ports import SampledFrame, Stored
@@ -123,10 +128,10 @@ def test_a_fragment_that_is_not_there_yet_comes_back_alone(to):
     assert len(to.publish.sent) == 1
 
 
-def test_a_stream_of_no_site_is_poison(to):
+def test_a_stream_of_no_site_is_named_as_retired(to):
     failed = sample(notices("1", StreamArn=ARN.replace("hq.door", "hq.gone")), to)
 
-    assert isinstance(failed["m1"], PoisonRecordError)
+    assert isinstance(failed["m1"], RetiredError)
 
 
 def test_a_failing_endpoint_brings_the_whole_batch_back(to):
@@ -183,3 +188,27 @@ def test_a_notice_of_another_kind_is_left_out():
 def test_what_is_no_notice_is_poison(body):
     with pytest.raises(PoisonRecordError):
         read_notice(body)
+
+
+@pytest.mark.parametrize("time", ["1e300", "-1e300", "Infinity", "NaN"])
+def test_a_notice_of_an_impossible_time_is_poison_and_nothing_worse(time):
+    body = json.loads(notice_body())
+    body["Message"] = body["Message"].replace("1772452800000", time)
+
+    with pytest.raises(PoisonRecordError):
+        read_notice(json.dumps(body))
+
+
+def test_a_camera_whose_room_is_gone_does_not_hold_back_the_others(to):
+    homeless = STREAM.replace("door", "attic")
+    to.directory.cameras[homeless] = BINDING.model_copy(
+        update={"room_id": "attic", "camera_id": "attic", "stream_name": homeless}
+    )
+    to.frames.stored[homeless, "7"] = frame(1)
+    both = notices("1") | notices("7", StreamArn=ARN.replace(STREAM, homeless))
+
+    failed = sample(both, to)
+
+    assert list(failed) == ["m7"]
+    assert isinstance(failed["m7"], RetiredError)
+    assert [event.camera_id for event in to.publish.of(FramesCounted)] == ["door"]

@@ -92,6 +92,15 @@ def test_a_jpeg_that_breaks_off_is_the_clients_fault_and_the_frame_is_named() ->
             400,
             "Frame 'a': image_b64 is not base64",
         ),
+        (
+            '{"instances": [{"frame_id": "a", "image_b64": "é"}]}'.encode(),
+            "application/json",
+            400,
+            "Frame 'a': image_b64 is not base64",
+        ),
+        (b"[" * 200_000, "application/json", 400, "not JSON"),
+        (b"\xff{}", "application/json", 400, "not JSON"),
+        (b'{"instances": []}', "application/json", 400, "needs"),
         (b"0" * (MAX_BODY_BYTES + 1), "image/jpeg", 413, "at most"),
     ],
 )
@@ -111,7 +120,7 @@ def test_a_batch_has_an_upper_limit() -> None:
         input_fn(_batch(frames), "application/json")
 
 
-@pytest.mark.parametrize("min_score", [0, 1.5, "much", True])
+@pytest.mark.parametrize("min_score", [0, 1.5, "much", True, float("nan"), -1])
 def test_a_min_score_out_of_range_is_refused(min_score: Any) -> None:
     with pytest.raises(RequestError, match="min_score"):
         input_fn(_batch({"a": _jpeg(_noise(60, 80))}, min_score=min_score), "application/json")
@@ -191,3 +200,28 @@ def _batch(frames: dict[str, bytes], **options: Any) -> bytes:
         for frame_id, encoded in frames.items()
     ]
     return json.dumps({"instances": instances, **options}).encode()
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (20_000, 1), (10, 20_000), (1, 20_000)])
+def test_a_picture_of_any_shape_is_answered(served: ServedModel, height: int, width: int) -> None:
+    picture = np.full((height, width, 3), 51, np.uint8)
+
+    (seen,) = predict_fn(input_fn(_png(picture), "image/png"), served)["predictions"]
+
+    assert (seen["width"], seen["height"]) == (width, height)
+    assert seen["quality"]["brightness"] == pytest.approx(0.2, abs=0.001)
+
+
+def test_a_strip_is_not_enlarged_beyond_what_memory_holds() -> None:
+    strip = np.full((60_000, 1, 3), 51, np.uint8)
+
+    assert measure_quality(strip).brightness == pytest.approx(0.2, abs=0.001)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_grey_pictures_and_transparent_ones_are_seen_in_colour(channels: int) -> None:
+    picture = np.full((20, 30, channels), 90, np.uint8)
+
+    (frame,) = input_fn(_png(picture), "image/png").frames
+
+    assert frame.picture.shape == (20, 30, 3)

@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    NoCredentialsError,
+    NoRegionError,
+)
+from botocore.parsers import ResponseParserError
 
 from headcount.errors import DeploymentError
 from ops import cli
@@ -104,6 +110,27 @@ def test_missing_outputs_are_all_named() -> None:
 
     with pytest.raises(DeploymentError, match=r"RoomsTableName.*StreamPrefix"):
         Deployment.find("dev", stacks)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        NoCredentialsError(),
+        NoRegionError(),
+        ConnectTimeoutError(endpoint_url="https://cloudformation.example.com"),
+        ResponseParserError("no element found"),
+    ],
+)
+def test_an_aws_that_cannot_be_asked_is_one_message_that_says_what_to_set(
+    fault: Exception,
+) -> None:
+    class Unreachable:
+        def describe_stacks(self, **_asked: str) -> dict[str, Any]:
+            raise fault
+
+    client: Any = Unreachable()
+    with pytest.raises(DeploymentError, match="AWS_DEFAULT_REGION"):
+        Deployment.find("dev", client)
 
 
 def test_one_site_is_filtered_by_site_and_room() -> None:

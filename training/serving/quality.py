@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 # Pixels. Blur depends on the scale it is measured at: at one width, cameras can be compared.
 MEASURED_WIDTH_PX = 320
+# Chosen: a strip one pixel wide would else be measured at a height that no memory holds.
+MAX_MEASURED_HEIGHT_PX = 1280
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ def measure_quality(picture: npt.NDArray[np.uint8]) -> Quality:
     """
     height, width = picture.shape[:2]
     measured_height = max(1, round(height * MEASURED_WIDTH_PX / width))
+    measured_height = min(measured_height, MAX_MEASURED_HEIGHT_PX)
     # INTER_AREA averages when shrinking, so that fine noise is not mistaken for sharpness.
     small = cv2.resize(picture, (MEASURED_WIDTH_PX, measured_height), interpolation=cv2.INTER_AREA)
     luma = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)

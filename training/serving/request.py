@@ -1,7 +1,6 @@
 """What a client may ask: one picture, or a JSON batch of them."""
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -122,7 +121,7 @@ def decode_picture(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:
 def _read_batch(raw: bytes) -> Request:
     try:
         document: Any = json.loads(raw)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise RequestError(f"The body is not JSON: {fault}.") from fault
     instances = document.get("instances") if isinstance(document, dict) else None
     if not isinstance(instances, list) or not instances:
@@ -148,6 +147,6 @@ def _read_frame(index: int, instance: Any) -> Frame:
     frame_id = str(instance.get("frame_id", index))
     try:
         encoded = base64.b64decode(instance["image_b64"], validate=True)
-    except binascii.Error as fault:
+    except ValueError as fault:
         raise RequestError(f"Frame {frame_id!r}: image_b64 is not base64 ({fault}).") from fault
     return Frame(frame_id, decode_picture(encoded, f"Frame {frame_id!r}"))

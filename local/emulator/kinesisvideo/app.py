@@ -12,8 +12,16 @@ from local.emulator.kinesisvideo.connection import PutConnection, PutRequest
 from local.emulator.kinesisvideo.control import ControlPlane
 from local.emulator.kinesisvideo.faults import KinesisVideoError, invalid_argument
 from local.emulator.kinesisvideo.notices import Notices
-from local.emulator.kinesisvideo.streams import Streams
-from local.emulator.service import EmulatorConfig, ForeignService, Receive, Scope, Send
+from local.emulator.kinesisvideo.streams import Stream, Streams
+from local.emulator.service import (
+    EmulatorConfig,
+    ForeignService,
+    May,
+    Receive,
+    Scope,
+    Send,
+    rights_of,
+)
 
 _JSON = "application/json"
 # What GetMedia of AWS says of Matroska.
@@ -73,10 +81,10 @@ class KinesisVideo:
             return
         request = await _read_json(receive)
         if path == "/getMediaForFragmentList":
-            stream = self._streams.find(request)
+            stream = self._readable(request, rights_of(scope))
             await answer.media(media.media_of(stream, request.get("Fragments") or []))
         elif path == "/getMedia":
-            stream = self._streams.find(request)
+            stream = self._readable(request, rights_of(scope))
             after = media.start_of(stream, request.get("StartSelector") or {})
             pieces = media.follow(stream, after, self._streams.clock)
             await answer.endless_media(pieces, receive)
@@ -86,6 +94,21 @@ class KinesisVideo:
             raise KinesisVideoError(
                 "UnknownOperationException", f"The embedded Kinesis Video does not know {path}."
             )
+
+    def _readable(self, request: Mapping[str, Any], may: May) -> Stream:
+        """Return the stream a consumer names.
+
+        Raises:
+            KinesisVideoError: If there is none, or the consumer may not decrypt what is in it.
+        """
+        stream = self._streams.find(request)
+        key = stream.customer_key
+        if key is not None and not may("kms:Decrypt", key):
+            raise KinesisVideoError(
+                "NotAuthorizedException",
+                f"{stream.name} is encrypted with {key}: the caller lacks kms:Decrypt on it.",
+            )
+        return stream
 
     async def _list_fragments(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return media.list_fragments(self._streams.find(request), request)
@@ -97,6 +120,7 @@ class KinesisVideo:
             request.start_ms,
             clock=self._streams.clock,
             notices=self._notices,
+            may=rights_of(scope),
             write=answer.write,
         )
         await answer.begin(200, {"Content-Type": _JSON})

@@ -23,7 +23,7 @@ from local.emulator.kinesisvideo.streams import (
     Stream,
     next_fragment_number,
 )
-from local.emulator.service import Receive, Scope
+from local.emulator.service import May, Receive, Scope
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,14 @@ class PutConnection:
     """Reads one PutMedia to its end."""
 
     def __init__(
-        self, stream: Stream, start_ms: int, *, clock: Clock, notices: Notices, write: Write
+        self,
+        stream: Stream,
+        start_ms: int,
+        *,
+        clock: Clock,
+        notices: Notices,
+        may: May,
+        write: Write,
     ) -> None:
         if stream.producers:
             raise KinesisVideoError(
@@ -102,6 +109,7 @@ class PutConnection:
         self._start_ms = start_ms
         self._clock = clock
         self._notices = notices
+        self._may = may
         self._write = write
         self._ingest = Ingest()
         self._number = ""
@@ -149,6 +157,7 @@ class PutConnection:
         if self._stream.is_deleted:
             raise IngestError(4008, progress.time_ms)
         if isinstance(progress, FragmentBegun):
+            self._check_key(progress.time_ms)
             self._check_time(progress.time_ms)
             self._number = next_fragment_number(self._clock())
             await self._acknowledge("BUFFERING", progress.time_ms)
@@ -158,7 +167,13 @@ class PutConnection:
         await self._stream.add(fragment)
         if self._stream.retention_h:
             await self._acknowledge("PERSISTED", progress.time_ms)
-            self._notices.stored(self._stream, fragment)
+            self._notices.stored(self._stream, fragment, self._may)
+
+    def _check_key(self, time_ms: int) -> None:
+        # Kinesis Video encrypts with the rights of the producer.
+        key = self._stream.customer_key
+        if key is not None and not self._may("kms:GenerateDataKey", key):
+            raise IngestError(4500, time_ms)
 
     def _check_time(self, time_ms: int) -> None:
         try:

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from headcount.media.muxer import NOTIFICATION_TAG
 from local.emulator.kinesisvideo.streams import StoredFragment, Stream
-from local.emulator.service import EmulatorConfig
+from local.emulator.service import EmulatorConfig, May
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +29,18 @@ class Notices:
         self._thread = threading.Thread(target=self._publish, name="notices", daemon=True)
         self._thread.start()
 
-    def stored(self, stream: Stream, fragment: StoredFragment) -> None:
-        """Queue the notice of a fragment, if its producer and its stream want one."""
+    def stored(self, stream: Stream, fragment: StoredFragment, may: May) -> None:
+        """Queue the notice of a fragment, if its producer and its stream want one.
+
+        Kinesis Video publishes with the rights of the producer, which are in `may`.
+        """
         setting = stream.notification
         if NOTIFICATION_TAG not in fragment.tags or not setting or setting["Status"] != "ENABLED":
+            return
+        topic = setting["DestinationConfig"]["Uri"]
+        if not may("sns:Publish", topic):
+            # Not an error that a producer is told of, in AWS neither.
+            logger.warning("No notice to %s: the producer lacks sns:Publish on it.", topic)
             return
         message = {
             "StreamArn": stream.arn,
@@ -44,7 +52,7 @@ class Notices:
                 name: value for name, value in fragment.tags.items() if not name.startswith("AWS_")
             },
         }
-        self._waiting.put((setting["DestinationConfig"]["Uri"], json.dumps(message)))
+        self._waiting.put((topic, json.dumps(message)))
 
     def stop(self) -> None:
         """Publish what is waiting, and end the thread."""

@@ -74,6 +74,11 @@ class Stream:
     producers: int = 0
     consumers: int = 0
 
+    @property
+    def customer_key(self) -> str | None:
+        """The ARN of the customer's key; None for AWS's own, which needs no rights."""
+        return self.kms_key_id if self.kms_key_id.startswith("arn:") else None
+
     def touch(self) -> None:
         """Let a setting's change show in the version."""
         self.version += 1

@@ -1,7 +1,8 @@
 """What every handler on a queue does with its records, whatever its story.
 
 A record that fails is reported and comes back; one that never succeeds ends in the queue's
-dead letters, its reason in the log: ids and the kind of fault, never the payload.
+dead letters, its reason in the log: ids and the kind of fault, never the payload. What is about a
+camera or room that no site has any more is left out: nobody waits for it, and it cannot be retried.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,12 +16,15 @@ from aws_lambda_powertools.utilities.batch import (
     FailureResponse,
     process_partial_response,
 )
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.batch.types import (
+    PartialItemFailureResponse,
+    PartialItemFailures,
+)
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
-from headcount.errors import HeadcountError, PoisonRecordError
+from headcount.errors import HeadcountError, PoisonRecordError, RetiredError
 from headcount.events import Detail
 
 DetailT = TypeVar("DetailT", bound=Detail)
@@ -79,8 +83,12 @@ def each_record(
 
     def handle(record: SQSRecord) -> None:
         about = read(record.body)
-        if about is not None:
+        if about is None:
+            return
+        try:
             story(about)
+        except RetiredError as gone:
+            _log_left_out(record.message_id, gone)
 
     # Called by hand without records, a function starts and connects: Powertools would refuse.
     if not event["Records"]:
@@ -114,9 +122,14 @@ def whole_batch(
         if about is not None:
             wanted[message_id] = about
     failed.update(story(wanted) if wanted else {})
+    come_back: list[PartialItemFailures] = []
     for message_id, reason in failed.items():
-        _log_failure(message_id, reason)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+        if isinstance(reason, RetiredError):
+            _log_left_out(message_id, reason)
+        else:
+            _log_failure(message_id, reason)
+            come_back.append({"itemIdentifier": message_id})
+    return {"batchItemFailures": come_back}
 
 
 def bus_event(*kinds: type[DetailT]) -> Callable[[str], DetailT | None]:
@@ -178,3 +191,7 @@ def _log_failure(message_id: str, fault: HeadcountError) -> None:
     logger.error(
         "record failed", message_id=message_id, fault=type(fault).__name__, reason=str(fault)
     )
+
+
+def _log_left_out(message_id: str, gone: RetiredError) -> None:
+    logger.warning("record left out", message_id=message_id, reason=str(gone))

@@ -12,6 +12,7 @@
     ├── ModelError               weights, packages or the endpoint's answer are not as agreed
     ├── PublishError             EventBridge did not take every event
     ├── PoisonRecordError        a queue record that no retry can help
+    │   └── RetiredError         it is about a camera or room that no site has any more
     ├── ConflictError            somebody else changed the item first
     ├── DeploymentError          the deployed stack is absent or incomplete
     ├── AssetError               what is to be deployed cannot be built (cdk.assets)
@@ -67,6 +68,10 @@ class PublishError(HeadcountError):
 
 class PoisonRecordError(HeadcountError):
     """A record that no retry can help: it belongs in the dead letters, with this reason."""
+
+
+class RetiredError(PoisonRecordError):
+    """A record about a camera or room that no site has, or no longer: nobody waits for it."""
 
 
 class ConflictError(HeadcountError):

@@ -69,7 +69,9 @@ class FramesCounted(Detail):
     site_id: str
     camera_id: str
     room_id: str
-    captured_at: AwareDatetime = Field(description="Producer time of the fragment's key frame.")
+    captured_at: AwareDatetime = Field(
+        description="Producer time of the fragment's key frame, never later than `persisted_at`."
+    )
     persisted_at: AwareDatetime = Field(description="Server time of the fragment.")
     fragment_number: str
     frame_width: int = Field(gt=0)

@@ -38,12 +38,17 @@ class Change(Generic[StateT]):
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[StateT]):
-    """An item as it is in the table, with the events that nobody has published yet."""
+    """An item as it is in the table, with the events that nobody has published yet.
+
+    Attributes:
+        is_full: Whether so many events wait that the change was not made.
+    """
 
     key: str
     state: StateT | None
     revision: int
     unpublished: tuple[Detail, ...]
+    is_full: bool = False
 
 
 class ItemStore(Protocol[StateT]):
@@ -57,10 +62,11 @@ class ItemStore(Protocol[StateT]):
         Args:
             key: The room's, from `identifiers.room_key`.
             change: Takes the state (None at first) and the revision that the item will have;
-                returns None to leave the item as it is.
+                returns None to leave the item as it is. Not run while the outbox is full.
 
         Raises:
             ConflictError: If somebody else is first every time.
+            PoisonRecordError: If what is stored cannot be read.
         """
 
     def mark_published(self, stored: Stored[StateT]) -> None:
@@ -81,14 +87,16 @@ class Directory(Protocol):
         """Return which camera a stream belongs to.
 
         Raises:
-            PoisonRecordError: If no site has it.
+            RetiredError: If no site has it.
+            PoisonRecordError: If what is stored of it cannot be read.
         """
 
     def room(self, site_id: str, room_id: str) -> Room:
         """Return a room's cameras, devices and policy.
 
         Raises:
-            PoisonRecordError: If the site has no such room.
+            RetiredError: If the site has no such room.
+            PoisonRecordError: If what is stored of it cannot be read.
         """
 
     def rooms(self) -> Sequence[tuple[str, str]]:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from hashlib import sha256
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from headcount.domain.policy import Camera, DeviceGroup, OccupancySettings, Policy, Room
+from headcount.locations import carries_login
 
 # 48 bits: enough to tell the versions of one document or policy apart at sight.
 _VERSION_HEX_DIGITS = 12
@@ -36,10 +37,6 @@ _MINUTES_A_DAY = 24 * 60
 _SHORTEST_FRAGMENT_S, _LONGEST_FRAGMENT_S = 1, 20
 # Kinesis Video keeps media for ten years at most.
 _LONGEST_RETENTION_H = 87_600
-# Names of query parameters by which cameras take a login.
-_SECRET_PARAMETERS = frozenset(
-    {"auth", "key", "pass", "passwd", "password", "pwd", "token", "user", "username", "usr"}
-)
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -62,7 +59,8 @@ def _identifier(value: str) -> str:
 def _time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError) as fault:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as fault:
+        # OSError: a folder of zones (Europe), or a name longer than a file's may be.
         raise PydanticCustomError(
             "time_zone",
             "there is no time zone '{value}'",
@@ -98,12 +96,15 @@ def _phone(value: str) -> str:
 
 def _source(value: str) -> str:
     filled = _PLACEHOLDER.sub("", value)
-    parts = urlsplit(filled)
-    login = parts.netloc.rpartition("@")[0].strip(":")
-    secrets = [
-        name for name, text in parse_qsl(parts.query) if text and name.lower() in _SECRET_PARAMETERS
-    ]
-    if login or secrets:
+    try:
+        urlsplit(filled)
+    except ValueError as fault:
+        raise PydanticCustomError(
+            "source",
+            "the source is no path and no URL",
+            {"remedy": "Write the address of an IPv6 camera in brackets: rtsp://[fe80::1]/stream."},
+        ) from fault
+    if carries_login(filled):
         # The value is not repeated: a message ends in logs, and a password must not.
         raise PydanticCustomError(
             "credentials",

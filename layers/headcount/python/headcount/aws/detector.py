@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from headcount.errors import ModelError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # SageMaker takes 6 MiB; what is left is for the JSON around the frames.
 _BODY_BYTES: Final = 6_291_456 - 65_536
+# What the serving code takes in one request (training/serving/request.py).
+_FRAMES_A_CALL: Final = 16
 
 
 class _Answer(BaseModel):
@@ -84,6 +86,11 @@ class SageMakerDetector:
                 f"Endpoint {self._endpoint_name}: {error['Code']} for {len(asked)} frames. "
                 "Look into the endpoint's log; the frames are asked about again."
             ) from fault
+        except BotoCoreError as fault:
+            raise ModelError(
+                f"Endpoint {self._endpoint_name}: {fault} Look whether it is in service; the "
+                "frames are asked about again."
+            ) from fault
         except ValidationError as fault:
             raise ModelError(
                 f"Endpoint {self._endpoint_name}: its answer is not as agreed "
@@ -110,14 +117,14 @@ class SageMakerDetector:
 
 
 def _requests(jpegs: Mapping[str, bytes]) -> Iterator[list[dict[str, str]]]:
-    """Yield the frames in as few requests as the endpoint's limit allows."""
+    """Yield the frames in as few requests as the endpoint's limits allow."""
     instances: list[dict[str, str]] = []
     size = 0
     for frame_id, jpeg in jpegs.items():
         encoded = base64.b64encode(jpeg).decode()
         # Names and punctuation of one instance, generously.
         added = len(encoded) + len(frame_id) + 64
-        if instances and size + added > _BODY_BYTES:
+        if instances and (len(instances) == _FRAMES_A_CALL or size + added > _BODY_BYTES):
             yield instances
             instances, size = [], 0
         instances.append({"frame_id": frame_id, "image_b64": encoded})

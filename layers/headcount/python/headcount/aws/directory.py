@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from headcount.domain.policy import Room
-from headcount.errors import PoisonRecordError
+from headcount.errors import PoisonRecordError, RetiredError
 from headcount.site import CameraBinding, RoomConfig
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class DynamoDirectory:
         """Return which camera a stream belongs to.
 
         Raises:
-            PoisonRecordError: If no site has it.
+            RetiredError: If no site has it.
+            PoisonRecordError: If what is stored of it cannot be read.
         """
 
         def read() -> CameraBinding:
@@ -51,7 +52,8 @@ class DynamoDirectory:
         """Return a room's cameras, devices and policy.
 
         Raises:
-            PoisonRecordError: If the site has no such room.
+            RetiredError: If the site has no such room.
+            PoisonRecordError: If what is stored of it cannot be read.
         """
 
         def read() -> Room:
@@ -87,7 +89,7 @@ class DynamoDirectory:
     def _config(self, pk: str, sk: str, absent: str) -> str:
         answer = self._table.get_item(Key={"pk": pk, "sk": sk})
         if "Item" not in answer:
-            raise PoisonRecordError(f"{absent}. Was it retired? Else run `headcount site apply`.")
+            raise RetiredError(f"{absent}. Was it retired? Else run `headcount site apply`.")
         return str(answer["Item"]["config"])
 
     def _sort_keys(self, pk: str, prefix: str) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from headcount.domain.terms import LightMode
 from headcount.errors import CorruptFragmentError, FragmentNotFoundError, StreamError
@@ -55,7 +55,9 @@ class KinesisVideoFragments:
         fragment = self._fetch(stream_name, fragment_number)
         picture = decode_key_frame(fragment)
         return SampledFrame(
-            captured_at=fragment.producer_at,
+            # Nothing is stored before it is captured: a camera's clock that is ahead would make
+            # all that follows look late, for as long as it is ahead.
+            captured_at=min(fragment.producer_at, fragment.server_at),
             persisted_at=fragment.server_at,
             jpeg=encode_jpeg(picture),
             thumbnail=grey_thumbnail(picture).tobytes(),
@@ -79,6 +81,11 @@ class KinesisVideoFragments:
             raise kind(
                 f"{stream_name}: {code} for fragment {fragment_number}. Look whether the stream "
                 "exists, keeps data (retention above 0), and the role may read it."
+            ) from fault
+        except BotoCoreError as fault:
+            self._archives.pop(stream_name, None)
+            raise StreamError(
+                f"{stream_name}: {fault} Fragment {fragment_number} is asked for again."
             ) from fault
         raise FragmentNotFoundError(
             f"{stream_name} has no fragment {fragment_number}. It is asked for again; if it stays "

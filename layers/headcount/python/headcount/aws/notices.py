@@ -16,8 +16,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def _moment(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
-    seconds = value / 1000 if value >= _MILLISECONDS_FROM else value
-    return _EPOCH + timedelta(seconds=seconds)
+    try:
+        seconds = value / 1000 if value >= _MILLISECONDS_FROM else value
+        return _EPOCH + timedelta(seconds=seconds)
+    except OverflowError as fault:
+        raise ValueError("no time that a calendar has") from fault
 
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from botocore.exceptions import ClientError
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from headcount.domain.control_state import ControlState
 from headcount.domain.occupancy import RoomState
-from headcount.errors import ConflictError
+from headcount.errors import ConflictError, PoisonRecordError
 from headcount.events import ALL_EVENTS, Detail
 from headcount.ports import Change, Stored
 
@@ -20,6 +21,8 @@ StateT = TypeVar("StateT")
 
 # Chosen: a room has a handful of cameras, so as many writers meet at worst.
 _ATTEMPTS: Final = 8
+# Chosen: an item holds 400 KB, an event is one or two, and one change adds a few tens at most.
+_MOST_UNPUBLISHED: Final = 32
 _KINDS: Final = {kind.detail_type: kind for kind in ALL_EVENTS}
 
 
@@ -49,9 +52,12 @@ class DynamoRooms(Generic[StateT]):
 
         Raises:
             ConflictError: If somebody else is first every time.
+            PoisonRecordError: If what is stored cannot be read.
         """
         for _ in range(_ATTEMPTS):
             before = self._read(key, consistent=True)
+            if len(before.unpublished) >= _MOST_UNPUBLISHED:
+                return replace(before, is_full=True)
             changed = change(before.state, before.revision + 1)
             if changed is None:
                 return before
@@ -90,12 +96,15 @@ class DynamoRooms(Generic[StateT]):
         item: dict[str, Any] = answer.get("Item", {})
         if not item:
             return Stored(key, None, 0, ())
-        return Stored(
-            key,
-            self._states.validate_json(item["state"]),
-            int(item["revision"]),
-            _read_outbox(item.get("outbox", [])),
-        )
+        try:
+            state = self._states.validate_json(item["state"])
+            unpublished = _read_outbox(item.get("outbox", []))
+        except (ValidationError, KeyError) as fault:
+            raise PoisonRecordError(
+                f"What is stored as {self._sort_key} of {key} is of another version of Headcount. "
+                "Deploy that version again, or delete the item: the room then starts anew."
+            ) from fault
+        return Stored(key, state, int(item["revision"]), unpublished)
 
     def _write(self, stored: Stored[StateT], state: StateT, *, expected: int) -> bool:
         try:

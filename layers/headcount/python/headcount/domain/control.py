@@ -23,6 +23,9 @@ from headcount.domain.policy import DeviceGroup, Room
 from headcount.domain.terms import OccupancyState, Trigger, WhenEmpty
 from headcount.identifiers import deterministic_id
 
+# Chosen: a sentence of the BMS's own. It ends in an alert, and what is kept of a room is bounded.
+_REASON_CHARACTERS = 200
+
 
 def decide(
     now: datetime,
@@ -50,7 +53,7 @@ def decide(
     for device in room.devices:
         group = state.groups.get(device.id, GroupState())
         group = _steer(now, group, device, room, state, trigger)
-        group, command = _send(now, group, room)
+        group, command = _send(now, group, room, _needed(device, room, state))
         groups[device.id] = group
         if command is not None:
             commands.append(command)
@@ -73,7 +76,7 @@ def acknowledge(now: datetime, ack: Acknowledgement, room: Room, state: ControlS
             room,
             AlertKind.COMMAND_REFUSED,
             f"The BMS refused to set {ack.device_group} to {group.waiting.level}"
-            f": {ack.reason or 'it gave no reason'}.",
+            f": {ack.reason[:_REASON_CHARACTERS] or 'it gave no reason'}.",
             device_group=ack.device_group,
             correlation_id=group.waiting.correlation_id,
         )
@@ -85,7 +88,8 @@ def _newer(known: Occupancy | None, told: Occupancy | None) -> Occupancy | None:
     """Return the newer of what is known and what is told, which may come late."""
     if known is None or told is None:
         return told or known
-    return told if told.observed_at >= known.observed_at else known
+    as_new = (told.observed_at, told.revision) >= (known.observed_at, known.revision)
+    return told if as_new else known
 
 
 def _believe(now: datetime, known: Occupancy | None, room: Room) -> OccupancyState:
@@ -122,14 +126,25 @@ def _steer(
         return _commanded(now, group, device, needed, room, state, trigger)
 
     lowering = group.lowering or Lowering(now, needed)
-    lowering = replace(lowering, level=max(lowering.level, needed))
+    # The site may have been applied anew meanwhile, and the group have fewer devices now.
+    lowering = replace(lowering, level=min(max(lowering.level, needed), device.max_level))
     group = replace(group, lowering=lowering)
-    if now < _lowering_due(lowering, group, device, room):
+    if now < _lowering_due(lowering, group, device, room) or not _is_fresh(now, room, state):
         return group
     group = _commanded(now, group, device, lowering.level, room, state, trigger)
     if needed < lowering.level:
         return replace(group, lowering=Lowering(now, needed))
     return group
+
+
+def _is_fresh(now: datetime, room: Room, state: ControlState) -> bool:
+    """Return whether the room has been seen within one heartbeat of the estimator.
+
+    What is older does not count as UNKNOWN before `occupancy_stale_s`, but who came meanwhile would
+    not have been seen: it is not enough to lower anything.
+    """
+    heard = timedelta(seconds=room.occupancy.heartbeat_s + room.occupancy.observation_gap_s)
+    return state.occupancy is not None and now - state.occupancy.observed_at <= heard
 
 
 def _lowering_due(
@@ -188,10 +203,15 @@ def _reason(device: DeviceGroup, level: int, people: int, room: Room, state: Con
     return f"{people} {'person' if people == 1 else 'people'}: {running}"
 
 
-def _send(now: datetime, group: GroupState, room: Room) -> tuple[GroupState, Command | None]:
+def _send(
+    now: datetime, group: GroupState, room: Room, needed: int | None
+) -> tuple[GroupState, Command | None]:
     """Return the group's command if it is to be sent now: new, or unanswered for too long."""
     command = group.waiting
     if command is None or command.attempt >= room.policy.max_attempts:
+        return group, None
+    if needed is not None and needed > command.level:
+        # Somebody has come back while the machine rests: do not insist on switching it off.
         return group, None
     if command.attempt == 0:
         command = replace(command, attempt=1, sent_at=now)
@@ -208,7 +228,7 @@ def _answer_due(command: Command, room: Room) -> datetime:
 
 def _alerts(now: datetime, room: Room, state: ControlState) -> dict[str, Alert]:
     """Return the alerts that are true at `now`, by their keys."""
-    kept = dict(state.alerts)
+    kept = {key: alert for key, alert in state.alerts.items() if _is_of_room(alert, room)}
     vacant_key = alert_key(room, AlertKind.ROOM_VACANT)
     unknown_key = alert_key(room, AlertKind.OCCUPANCY_UNKNOWN)
     since = state.state_since or now
@@ -222,7 +242,7 @@ def _alerts(now: datetime, room: Room, state: ControlState) -> dict[str, Alert]:
             f"{room.room_id} is occupied. Its devices stay as they are; look at its cameras.",
             correlation_id=state.occupancy.correlation_id if state.occupancy is not None else "",
         )
-    if state.state is OccupancyState.OCCUPIED:
+    if state.state is OccupancyState.OCCUPIED or room.policy.when_empty is WhenEmpty.OFF:
         kept.pop(vacant_key, None)
     elif _tells_vacancy(room, state) and now >= _vacancy_due(since, room):
         kept.setdefault(vacant_key, _vacancy_alert(room, state))
@@ -241,16 +261,19 @@ def _alerts(now: datetime, room: Room, state: ControlState) -> dict[str, Alert]:
     return kept
 
 
+def _is_of_room(alert: Alert, room: Room) -> bool:
+    """Return whether an alert is about something that the room still has."""
+    groups = {device.id for device in room.devices}
+    return alert.device_group is None or alert.device_group in groups
+
+
 def _vacancy_alert(room: Room, state: ControlState) -> Alert:
     told = state.occupancy.correlation_id if state.occupancy is not None else ""
-    switched = room.policy.when_empty is WhenEmpty.OFF_AND_TELL
-    return Alert.about(
-        room,
-        AlertKind.ROOM_VACANT,
-        f"Nobody is in room {room.room_id}. "
-        + ("Its devices are switched off." if switched else "Its devices are left as they are."),
-        correlation_id=told,
-    )
+    message = f"Nobody is in room {room.room_id}."
+    if room.devices:
+        switched = room.policy.when_empty is WhenEmpty.OFF_AND_TELL
+        message += f" Its devices are {'switched off' if switched else 'left as they are'}."
+    return Alert.about(room, AlertKind.ROOM_VACANT, message, correlation_id=told)
 
 
 def _tells_vacancy(room: Room, state: ControlState) -> bool:

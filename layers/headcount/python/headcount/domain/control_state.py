@@ -15,12 +15,14 @@ class Occupancy:
     Attributes:
         observed_at: Producer time of the newest evidence.
         correlation_id: Of the fragment that it comes from.
+        revision: Of the room's item; of two with the same evidence, the higher one is newer.
     """
 
     state: OccupancyState
     people: int
     observed_at: datetime
     correlation_id: str = ""
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)

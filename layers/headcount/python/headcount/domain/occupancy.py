@@ -243,8 +243,8 @@ def _advance(belief: Belief | None, seen: Observation, room: Room) -> Belief:
     track = _follow(belief, seen, room)
     others = [other for other in belief.tracks if other.camera_id != seen.camera_id]
     tracks = tuple(sorted((*others, track), key=lambda one: one.camera_id))
-    belief = Belief(belief.estimate, tracks)
-    return Belief(_weigh(belief, now, room), tracks)
+    belief = Belief(belief.estimate, _of_room(tracks, room))
+    return Belief(_weigh(belief, now, room), belief.tracks)
 
 
 def _follow(belief: Belief, seen: Observation, room: Room) -> Track:
@@ -272,7 +272,7 @@ def _follow(belief: Belief, seen: Observation, room: Room) -> Track:
 
 def _weigh(belief: Belief, now: datetime, room: Room) -> Estimate:
     settings, last = room.occupancy, belief.estimate
-    tracks = _known_tracks(belief, room)
+    tracks = _of_room(belief.tracks, room)
     clear_for = _clear_for(tracks, now, room)
     silent = [track.camera_id for track in tracks if _silent(track, now, settings)]
     absent = [c.id for c in room.cameras if belief.track(c.id) is None]
@@ -337,10 +337,10 @@ def _unknown(now: datetime, evidence: str, last: Estimate | None = None) -> Esti
     return Estimate(OccupancyState.UNKNOWN, since, now, people, 0, max(high, 1), 0.5, evidence)
 
 
-def _known_tracks(belief: Belief, room: Room) -> tuple[Track, ...]:
+def _of_room(tracks: tuple[Track, ...], room: Room) -> tuple[Track, ...]:
     """Return the tracks of the cameras that the room still has."""
     ids = {camera.id for camera in room.cameras}
-    return tuple(track for track in belief.tracks if track.camera_id in ids or not ids)
+    return tuple(track for track in tracks if track.camera_id in ids)
 
 
 def _clear_for(tracks: tuple[Track, ...], now: datetime, room: Room) -> float | None:

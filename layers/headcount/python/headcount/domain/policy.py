@@ -12,6 +12,13 @@ from headcount.domain.terms import WhenEmpty
 
 # BACnet's range of write priorities: 1 is manual life safety, 16 the lowest.
 HIGHEST_PRIORITY, LOWEST_PRIORITY = 1, 16
+# Chosen: a month is longer than anything in a building waits, and short enough to reckon with.
+_LONGEST_S = 31 * 86_400.0
+# Chosen: what is kept of a room has to fit into one item of 400 KB, whatever its site says.
+_LONGEST_LATE_WINDOW_S = 120.0
+_MOST_COUNTS = 99
+# Chosen: a model that misses more than nineteen of twenty counts nothing.
+_LOWEST_DETECTION_RATE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +159,14 @@ class OccupancySettings:
     Attributes:
         vacancy_confirm_s: Seconds for which every camera must see nobody before the room is VACANT.
         observation_gap_s: Seconds without an observation after which a camera sees nothing.
-        median_of: How many of the newest counts of a camera the estimate is the median of.
+        median_of: How many of the newest counts of a camera the estimate is the median of, 1 to 99.
         motion_threshold: Motion within a fragment above which somebody is there, 0 to 1.
         scene_change_threshold: Share of the picture differing from the vacant reference above
             which somebody or something is there, 0 to 1.
-        detection_rate: Assumed share of the faces present that the model finds, for the interval.
+        detection_rate: Assumed share of the faces present that the model finds, for the interval;
+            0.05 to 1.
         heartbeat_s: Seconds after which a room speaks although nothing has changed.
-        late_window_s: Seconds an observation may be late and still count.
+        late_window_s: Seconds an observation may be late and still count, up to 120.
     """
 
     # Chosen: people turn their backs for minutes, so minutes of agreement are asked for.
@@ -176,11 +184,22 @@ class OccupancySettings:
     late_window_s: float = 30.0
 
     def __post_init__(self) -> None:
-        _refuse_zero(
-            "occupancy", self, "vacancy_confirm_s", "observation_gap_s", "median_of", "heartbeat_s"
-        )
-        _refuse_negative("occupancy", self, "late_window_s")
-        for name in ("motion_threshold", "scene_change_threshold", "detection_rate"):
+        _refuse_zero("occupancy", self, "vacancy_confirm_s", "observation_gap_s", "heartbeat_s")
+        if not 1 <= self.median_of <= _MOST_COUNTS:
+            raise ValueError(
+                f"occupancy: median_of is {self.median_of}; take 1 to {_MOST_COUNTS} counts"
+            )
+        if not 0 <= self.late_window_s <= _LONGEST_LATE_WINDOW_S:
+            raise ValueError(
+                f"occupancy: late_window_s is {self.late_window_s:g}; "
+                f"wait 0 to {_LONGEST_LATE_WINDOW_S:g} seconds for what is late"
+            )
+        if not _LOWEST_DETECTION_RATE <= self.detection_rate <= 1:
+            raise ValueError(
+                f"occupancy: detection_rate is {self.detection_rate:g}; "
+                f"it is a share of {_LOWEST_DETECTION_RATE} to 1"
+            )
+        for name in ("motion_threshold", "scene_change_threshold"):
             value = getattr(self, name)
             if not 0 < value <= 1:
                 raise ValueError(f"occupancy: {name} is {value:g}; it is a share above 0, up to 1")
@@ -256,14 +275,24 @@ class Room:
 
 def _refuse_negative(where: str, values: object, *names: str) -> None:
     for name in names:
-        if getattr(values, name) < 0:
-            raise ValueError(f"{where}: {name} is {getattr(values, name):g}; it is 0 or more")
+        seconds = getattr(values, name)
+        # Asked in this form, what is not a number is refused too.
+        if not seconds >= 0:
+            raise ValueError(f"{where}: {name} is {seconds:g}; it is 0 or more")
+        _refuse_endless(where, name, seconds)
 
 
 def _refuse_zero(where: str, values: object, *names: str) -> None:
     for name in names:
-        if getattr(values, name) <= 0:
-            raise ValueError(f"{where}: {name} is {getattr(values, name):g}; it is above 0")
+        seconds = getattr(values, name)
+        if not seconds > 0:
+            raise ValueError(f"{where}: {name} is {seconds:g}; it is above 0")
+        _refuse_endless(where, name, seconds)
+
+
+def _refuse_endless(where: str, name: str, seconds: float) -> None:
+    if seconds > _LONGEST_S:
+        raise ValueError(f"{where}: {name} is {seconds:g}; it is at most {_LONGEST_S:.0f}, a month")
 
 
 def _refuse_twins(where: str, what: str, ids: list[str]) -> None:
