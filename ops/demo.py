@@ -113,7 +113,7 @@ def demo(
             recording=run.recording,
             started_at=run.started_at,
             seconds=seconds,
-            truth=truth_of(feeds),
+            truth=run.truth(),
         )
     if json_out:
         json_out.write_text(json.dumps(summary, indent=2, default=str) + "\n", encoding="utf-8")
@@ -258,10 +258,20 @@ class _Run:
             athena={"sql": sql, "rows": rows},
         )
         for room in summary["rooms"]:
-            known = truth_of(self._feeds).get(room["room_id"])
+            known = self.truth().get(room["room_id"])
             if known:
                 room["truth"] = self._against(known, room["room_id"])
         return summary
+
+    def truth(self) -> dict[str, Callable[[float], int | None]]:
+        """Return, for the rooms of composed clips, the people at each second of the run."""
+        began_s = {
+            camera_id: (persisted[0].producer_at - self.started_at).total_seconds()
+            for camera_id, gateway in self._gateways.items()
+            for persisted in [gateway.report().persisted]
+            if persisted
+        }
+        return truth_of(self._feeds, began_s)
 
     def _against(
         self, known: Callable[[float], int | None], room_id: str

@@ -70,16 +70,30 @@ def choose_feeds(
     return site.model_copy(update={"rooms": kept}), feeds
 
 
-def truth_of(feeds: Sequence[Feed]) -> dict[str, Callable[[float], int | None]]:
-    """Return, for each room that plays one composed clip alone, the people at a second of it."""
+def truth_of(
+    feeds: Sequence[Feed], began_s: Mapping[str, float] | None = None
+) -> dict[str, Callable[[float], int | None]]:
+    """Return, for each room that plays one composed clip alone, the people at a second of the run.
+
+    Args:
+        feeds: What plays.
+        began_s: For a camera, the second of the run at which its clip began; by default 0.
+    """
     by_room: dict[str, list[Feed]] = {}
     for feed in feeds:
         by_room.setdefault(feed.room_id, []).append(feed)
     return {
-        room_id: of_room[0].source.people_at
+        room_id: _from(of_room[0].source, (began_s or {}).get(of_room[0].camera_id, 0.0))
         for room_id, of_room in by_room.items()
         if len(of_room) == 1 and isinstance(of_room[0].source, Scene)
     }
+
+
+def _from(scene: Scene, began_s: float) -> Callable[[float], int | None]:
+    def people_at(at_s: float) -> int | None:
+        return scene.people_at(at_s - began_s) if at_s >= began_s else None
+
+    return people_at
 
 
 def _with_cameras(room: RoomEntry, fed: set[str]) -> RoomEntry | None:
