@@ -1,10 +1,13 @@
 """CDK entry: pick a stage, build its stacks."""
 
+import sys
+
 from aws_cdk import App
 
 from cdk.config import stage_named
 from cdk.stacks.data import DataStack
 from cdk.stacks.serving import ServingStack
+from headcount.errors import HeadcountError
 
 
 def build(app: App) -> tuple[DataStack, ServingStack]:
@@ -17,5 +20,8 @@ def build(app: App) -> tuple[DataStack, ServingStack]:
 
 if __name__ == "__main__":
     application = App()
-    build(application)
+    try:
+        build(application)
+    except HeadcountError as fault:
+        sys.exit(str(fault))
     application.synth()

@@ -9,6 +9,7 @@ from aws_cdk.aws_lambda import Architecture, Runtime
 from aws_cdk.aws_logs import RetentionDays
 
 from cdk.assets import AWS_ARM64, LayerTarget, host_target
+from headcount.errors import DeploymentError
 
 # What is tested is what is deployed: docs/adr says why not newer.
 RUNTIME: Final = Runtime.PYTHON_3_13
@@ -139,8 +140,8 @@ def stage_named(name: str) -> Stage:
     """Return the stage called `name`.
 
     Raises:
-        ValueError: If there is none.
+        DeploymentError: If there is none.
     """
     if name not in STAGES:
-        raise ValueError(f"No stage {name!r}. Use -c stage= with one of {', '.join(STAGES)}.")
+        raise DeploymentError(f"No stage {name!r}. Use -c stage= with one of {', '.join(STAGES)}.")
     return STAGES[name]

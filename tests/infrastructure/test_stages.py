@@ -4,6 +4,7 @@ import pytest
 
 from cdk.components.patterns import pattern_of
 from cdk.config import STAGES, Stage, stage_named
+from headcount.errors import DeploymentError
 from headcount.events import AlertRaised, BmsCommandRequested
 from training.package import target_named
 
@@ -28,7 +29,7 @@ def test_stages_do_not_see_each_others_streams() -> None:
 
 
 def test_an_unknown_stage_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match=r"No stage 'staging'.*dev, prod, local"):
+    with pytest.raises(DeploymentError, match=r"No stage 'staging'.*dev, prod, local"):
         stage_named("staging")
 
 

@@ -9,8 +9,8 @@ from headcount.events import AlertCleared, AlertRaised, BmsCommandRequested
 from headcount.identifiers import deterministic_id
 from headcount.ports import Message
 
-# SNS's limit on a subject.
-_SUBJECT_CHARACTERS = 100
+# SNS wants a subject of less than 100 characters.
+_SUBJECT_CHARACTERS = 99
 
 
 def command_requested(command: Command, room: Room) -> BmsCommandRequested:
