@@ -71,14 +71,14 @@ class Scene:
         return sum(visit.enters_s < now < visit.leaves_s for visit in self.visits)
 
 
-_FROM_THE_START = -10.0
+_FROM_THE_START, _TO_THE_END = -10.0, 1000.0
 _SEATS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 MEETING = Scene(
     "meeting",
     48,
     (
-        Visit(0, _SEATS[1], _FROM_THE_START, 40.0),
+        Visit(0, _SEATS[1], _FROM_THE_START, _TO_THE_END),
         Visit(2, _SEATS[3], 4.0, 38.5),
         Visit(1, _SEATS[2], 4.6, 26.0),
         Visit(4, _SEATS[0], 5.2, 27.0),

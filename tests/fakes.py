@@ -186,8 +186,8 @@ class FakeNoticeLog:
     def claim(self, about: str, event_id: str, now: datetime, cooldown_s: float) -> bool:
         if about in self.claims:
             known_id, at, told = self.claims[about]
-            failed_before = known_id == event_id and not told
-            if now - at < timedelta(seconds=cooldown_s) and not failed_before:
+            is_quiet = now - at < timedelta(seconds=cooldown_s)
+            if told if known_id == event_id else is_quiet:
                 return False
         self.claims[about] = (event_id, now, False)
         return True

@@ -1,4 +1,4 @@
-"""A queue of a test's own, to hear what a topic says."""
+"""A queue of a test's own, to hear what a topic or a rule says."""
 
 import json
 import time
@@ -19,14 +19,14 @@ class Inbox:
         asked = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
         self.arn: str = asked["Attributes"]["QueueArn"]
 
-    def admit(self, topic_arn: str) -> None:
-        """Let a topic deliver, which a queue refuses by itself."""
+    def admit(self, source_arn: str, service: str = "sns.amazonaws.com") -> None:
+        """Let a topic or a rule deliver, which a queue refuses by itself."""
         statement = {
             "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
+            "Principal": {"Service": service},
             "Action": "sqs:SendMessage",
             "Resource": self.arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+            "Condition": {"ArnEquals": {"aws:SourceArn": source_arn}},
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self._sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": policy})

@@ -1,7 +1,5 @@
 """The adapters against an embedded AWS: what the fakes promise, they keep."""
 
-import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,6 +23,7 @@ from headcount.errors import ConflictError, PoisonRecordError, PublishError
 from headcount.identifiers import camera_key, room_key
 from headcount.ports import Change, Message, SampledFrame
 from local.launcher import EmbeddedAws
+from tests.integration.inbox import Inbox
 from tests.samples import ALERT, FRAMES_COUNTED, OCCUPANCY_CHANGED
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -67,38 +66,6 @@ def table(aws: EmbeddedAws, request: pytest.FixtureRequest) -> Any:
 def inbox(aws: EmbeddedAws, request: pytest.FixtureRequest) -> Any:
     """A queue, and a way to wait for its next message."""
     return Inbox(aws.client("sqs"), f"inbox-{abs(hash(request.node.name))}")
-
-
-class Inbox:
-    def __init__(self, sqs: Any, name: str) -> None:
-        self._sqs = sqs
-        self.url: str = sqs.create_queue(QueueName=name)["QueueUrl"]
-        asked = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
-        self.arn: str = asked["Attributes"]["QueueArn"]
-
-    def admit(self, source_arn: str, service: str = "sns.amazonaws.com") -> None:
-        """Let a topic or a rule deliver, which a queue refuses by itself."""
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": service},
-            "Action": "sqs:SendMessage",
-            "Resource": self.arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": source_arn}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        self._sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": policy})
-
-    def take(self, count: int, wait_s: float = 10) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        deadline = time.monotonic() + wait_s
-        while len(found) < count and time.monotonic() < deadline:
-            answer = self._sqs.receive_message(
-                QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=1
-            )
-            for message in answer.get("Messages", []):
-                found.append(json.loads(message["Body"]))
-                self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-        return found
 
 
 def let_in(state: RoomState | None, revision: int, *, seconds: int) -> Change[RoomState]:

@@ -1,7 +1,7 @@
 """A real recording through the deployed stack, with the real model."""
 
 from collections.abc import Iterator
-from itertools import batched, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ def visited(deployed: DeployedStage, shared_data: Path) -> WatchedRoom:
     room = deployed.room("recorded")
     pictures = islice(_pictures(shared_data / ONE_BY_ONE), FIRST, LAST)
     clusters = room.film_pictures(pictures, ONE_BY_ONE_FRAMES_PER_S)
-    for some in batched(clusters, FRAGMENTS_AT_ONCE):
-        room.put(some)
-        deployed.settle()
-    room.await_heard(FramesCounted, len(clusters))
+    with deployed.building():
+        for first in range(0, len(clusters), FRAGMENTS_AT_ONCE):
+            room.put(clusters[first : first + FRAGMENTS_AT_ONCE])
+            deployed.settle()
+        room.await_heard(FramesCounted, len(clusters))
     return room
 
 

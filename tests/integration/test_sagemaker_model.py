@@ -109,7 +109,8 @@ def test_an_empty_entrance_has_no_faces(served: ServedModel, shared_data: Path) 
 
 
 def test_a_stack_names_its_model_configuration_and_endpoint(outputs: dict[str, str]) -> None:
-    assert outputs["EndpointName"] == outputs["EndpointArn"].rsplit("/", 1)[1]
+    # SageMaker writes names in lower case in its ARNs.
+    assert outputs["EndpointName"].lower() == outputs["EndpointArn"].rsplit("/", 1)[1]
     assert ":endpoint/" in outputs["EndpointArn"]
     assert ":model/" in outputs["ModelArn"]
 

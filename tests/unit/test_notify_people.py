@@ -55,6 +55,14 @@ def test_an_alert_delivered_twice_is_told_once(to):
     assert len(to.tell.told) == 1
 
 
+def test_an_alert_delivered_again_after_the_cooldown_is_not_told_again(to):
+    notify(ALERT, to)
+    to.clock.advance(600)
+    notify(ALERT, to)
+
+    assert len(to.tell.told) == 1
+
+
 def test_the_same_alert_within_the_cooldown_is_not_told_again(to):
     for number in range(21):
         notify(again(ALERT, number), to)

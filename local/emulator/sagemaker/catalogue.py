@@ -21,10 +21,17 @@ class Catalogue:
         self._models: dict[str, Document] = {}
         self._configs: dict[str, Document] = {}
         self._tags: dict[str, dict[str, str]] = {}
+        self._names: dict[str, str] = {}
 
     def arn(self, kind: str, name: str) -> str:
         """Return a resource's ARN; SageMaker writes names in lower case there."""
-        return f"{self._prefix}{kind}/{name.lower()}"
+        arn = f"{self._prefix}{kind}/{name.lower()}"
+        self._names.setdefault(arn, name)
+        return arn
+
+    def name_of(self, arn: str) -> str:
+        """Return the name that an ARN was made for, in its own case."""
+        return self._names.get(arn, arn.rsplit("/", 1)[-1])
 
     def create_model(self, request: Document) -> Document:
         """CreateModel."""

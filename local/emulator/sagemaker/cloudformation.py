@@ -31,19 +31,21 @@ def handlers(catalogue: Catalogue, endpoints: Endpoints) -> Mapping[str, CloudFo
     """
     return {
         "AWS::SageMaker::Model": _replaced_on_change(
-            "ModelName", catalogue.create_model, catalogue.delete_model
+            "ModelName", catalogue.name_of, catalogue.create_model, catalogue.delete_model
         ),
         "AWS::SageMaker::EndpointConfig": _replaced_on_change(
             "EndpointConfigName",
+            catalogue.name_of,
             catalogue.create_endpoint_config,
             catalogue.delete_endpoint_config,
         ),
-        "AWS::SageMaker::Endpoint": _endpoint(endpoints),
+        "AWS::SageMaker::Endpoint": _endpoint(endpoints, catalogue.name_of),
     }
 
 
 def _replaced_on_change(
     name_field: str,
+    name_of: Callable[[str], str],
     create: Callable[[Document], Document],
     delete: Callable[[Document], Document],
 ) -> CloudFormationHandler:
@@ -57,23 +59,23 @@ def _replaced_on_change(
 
     def replace(arn: str, old: Document, new: Document) -> Made:
         if old == new:
-            return arn, {name_field: _name(arn)}
+            return arn, {name_field: name_of(arn)}
         digest = hashlib.sha256(json.dumps(new, sort_keys=True).encode()).hexdigest()[:8]
-        stem = _REPLACEMENT.sub("", _name(arn))[: _NAME_LENGTH - 9].strip("-")
+        stem = _REPLACEMENT.sub("", name_of(arn))[: _NAME_LENGTH - 9].strip("-")
         made = make(f"{stem}-{digest}", new)
         remove(arn, old)
         return made
 
     def remove(arn: str, _properties: Document) -> None:
-        _ignore_missing(delete, {name_field: _name(arn)})
+        _ignore_missing(delete, {name_field: name_of(arn)})
 
     return CloudFormationHandler(create=make, update=replace, delete=remove)
 
 
-def _endpoint(endpoints: Endpoints) -> CloudFormationHandler:
+def _endpoint(endpoints: Endpoints, name_of: Callable[[str], str]) -> CloudFormationHandler:
     def create(generated: str, properties: Document) -> Made:
         name = properties.get("EndpointName") or generated[:_NAME_LENGTH].strip("-")
-        endpoints.create({**_request(properties), "EndpointName": name})
+        endpoints.create({**_request(properties, name_of), "EndpointName": name})
         described = endpoints.wait_until_settled(name, IN_SERVICE_TIMEOUT_S)
         if described["EndpointStatus"] != "InService":
             # CloudFormation never learns its physical id: nobody else would remove it.
@@ -82,32 +84,28 @@ def _endpoint(endpoints: Endpoints) -> CloudFormationHandler:
         return described["EndpointArn"], {"EndpointName": name}
 
     def update(arn: str, old: Document, new: Document) -> Made:
-        name = _name(arn)
+        name = name_of(arn)
         wanted = new["EndpointConfigName"]
         if old["EndpointConfigName"] != wanted:
-            endpoints.update({**_request(new), "EndpointName": name})
+            endpoints.update({**_request(new, name_of), "EndpointName": name})
             described = endpoints.wait_until_settled(name, IN_SERVICE_TIMEOUT_S)
-            if described["EndpointConfigName"] != wanted.rsplit("/", 1)[-1]:
+            if described["EndpointConfigName"] != name_of(wanted):
                 raise ResourceFailedError(described["FailureReason"])
         return arn, {"EndpointName": name}
 
     def delete(arn: str, _properties: Document) -> None:
-        _ignore_missing(endpoints.delete, {"EndpointName": _name(arn)})
+        _ignore_missing(endpoints.delete, {"EndpointName": name_of(arn)})
 
     return CloudFormationHandler(create=create, update=update, delete=delete)
 
 
-def _request(properties: Document) -> Document:
+def _request(properties: Document, name_of: Callable[[str], str]) -> Document:
     """Return the parts of a template's endpoint that the API takes too."""
     taken = ("EndpointConfigName", "DeploymentConfig", "Tags")
     request = {key: properties[key] for key in taken if key in properties}
     # A template may give the configuration by Ref, which is its ARN.
-    request["EndpointConfigName"] = request["EndpointConfigName"].rsplit("/", 1)[-1]
+    request["EndpointConfigName"] = name_of(request["EndpointConfigName"])
     return request
-
-
-def _name(arn: str) -> str:
-    return arn.rsplit("/", 1)[-1]
 
 
 def _ignore_missing(delete: Callable[[Document], Any], request: Document) -> None:

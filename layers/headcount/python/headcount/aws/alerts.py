@@ -47,7 +47,8 @@ class DynamoNoticeLog:
     def claim(self, about: str, event_id: str, now: datetime, cooldown_s: float) -> bool:
         """Return whether people are to be told of `about` now, because of that event.
 
-        Not if they were told within the cooldown; but if telling them of this same event failed.
+        Not if they were told within the cooldown, or of this very event whenever; but if telling
+        them of it failed.
         """
         try:
             self._table.put_item(
@@ -59,7 +60,8 @@ class DynamoNoticeLog:
                     "expires_at": int((now + timedelta(seconds=cooldown_s) + _KEPT).timestamp()),
                 },
                 ConditionExpression=(
-                    "attribute_not_exists(pk) OR notified_ms <= :quiet_until"
+                    "attribute_not_exists(pk)"
+                    " OR (event_id <> :event AND notified_ms <= :quiet_until)"
                     " OR (event_id = :event AND told = :no)"
                 ),
                 ExpressionAttributeValues={
