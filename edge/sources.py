@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import av
 import numpy as np
 
+from edge.http_files import fetch
 from headcount.errors import SourceError
 from headcount.locations import scheme_of, without_login
 
@@ -79,7 +81,11 @@ class VideoSource:
         Raises:
             SourceError: If the source cannot be opened at first, or a file cannot be read on.
         """
-        container = _open(self._location)
+        with _media(self._location) as media:
+            yield from self._frames_of(media)
+
+    def _frames_of(self, media: str | IO[bytes]) -> Iterator[CapturedFrame]:
+        container = _open(self._location, media)
         is_live = _is_live(self._location, container)
         pace: Iterator[CapturedFrame]
         while not self._stopped.is_set():
@@ -88,7 +94,7 @@ class VideoSource:
                 yield from self._thinned(pace)
             if self._stopped.is_set() or not (is_live or self._loop):
                 return
-            container = self._reopen() if is_live else _open(self._location)
+            container = self._reopen() if is_live else _open(self._location, media)
             if container is None:
                 return
 
@@ -97,7 +103,7 @@ class VideoSource:
         wait_s = _FIRST_RETRY_S
         while not self._stopped.wait(wait_s):
             try:
-                return _open(self._location)
+                return _open(self._location, self._location)
             except SourceError as fault:
                 wait_s = min(wait_s * 2, _LAST_RETRY_S)
                 self._notify(f"{fault} Trying again in {wait_s:.0f} s.")
@@ -158,10 +164,29 @@ def check_source(location: str) -> None:
     Raises:
         SourceError: If not; the message names the source without its credentials.
     """
-    _open(location).close()
+    with _media(location) as media:
+        _open(location, media).close()
 
 
-def _open(location: str) -> Any:
+@contextmanager
+def _media(location: str) -> Iterator[str | IO[bytes]]:
+    """Yield what is to be opened: the location itself, or what was fetched from it."""
+    if not _is_film_behind_http(location):
+        yield location
+        return
+    with fetch(location) as film:
+        yield film
+
+
+def _is_film_behind_http(location: str) -> bool:
+    if scheme_of(location) not in ("http", "https"):
+        return False
+    with _open(location, location) as container:
+        # One that has no length is a live stream, and would never end.
+        return "mp4" in container.format.name.split(",") and container.duration is not None
+
+
+def _open(location: str, media: str | IO[bytes]) -> Any:
     scheme, name = scheme_of(location), without_login(location)
     if scheme not in _SCHEMES and not Path(location).is_file():
         raise SourceError(
@@ -170,8 +195,10 @@ def _open(location: str) -> Any:
         )
     # Interleaved in the one connection: UDP loses packets, and firewalls lose UDP.
     options = {"rtsp_transport": "tcp"} if scheme in ("rtsp", "rtsps") else {}
+    if not isinstance(media, str):
+        media.seek(0)
     try:
-        container = av.open(location, options=options, timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S))
+        container = av.open(media, options=options, timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S))
     except (av.FFmpegError, OSError, ValueError) as fault:
         raise SourceError(f"{name}: {_reason(fault)}. {_REMEDY}") from fault
     if not container.streams.video:

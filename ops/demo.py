@@ -20,6 +20,7 @@ from rich.console import Console
 
 from edge.gateway import Gateway
 from edge.sources import check_source
+from headcount.errors import SourceError
 from headcount.events import FramesCounted
 from headcount.identifiers import stream_name
 from headcount.site import Site
@@ -118,6 +119,11 @@ def demo(
     if json_out:
         json_out.write_text(json.dumps(summary, indent=2, default=str) + "\n", encoding="utf-8")
     _print_summary(console, summary, page, json_out)
+    if summary["fragments"]["put"] == 0 or run.failures():
+        raise SourceError(
+            "\n".join(run.failures())
+            or "Not one fragment was sent. Do the sources hold video that can be played?"
+        )
 
 
 def _bring_up(
@@ -233,6 +239,15 @@ class _Run:
             for report in [gateway.report()]
             for trouble in [report.failure, *(fault.message for fault in report.faults[-1:])]
             if trouble
+        ]
+
+    def failures(self) -> list[str]:
+        """Return what ended a camera's gateway before its time."""
+        return [
+            str(report.failure)
+            for gateway in self._gateways.values()
+            for report in [gateway.report()]
+            if report.failure
         ]
 
     def finish(self) -> None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mypy_boto3_athena.client import AthenaClient
 
 
+# Columns beyond which a table no longer fits a terminal.
+WIDEST_TABLE = 6
+
+
 def query(
     name: Annotated[str, typer.Argument(help="A named query; without it, they are listed.")] = "",
     stage: Annotated[str, typer.Option(help="Which deployment.")] = "dev",
@@ -36,10 +40,27 @@ def query(
     if as_json:
         print(json.dumps({"sql": sql, "rows": rows}, indent=2, default=str))
         return
-    table = Table(*(rows[0] if rows else ["no rows"]))
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    console.print(table)
+    if not rows:
+        console.print("No rows. Firehose delivers with a delay: up to five minutes on AWS.")
+    elif len(rows[0]) > WIDEST_TABLE:
+        for row in rows:
+            console.print(_as_block(row))
+    else:
+        table = Table(*rows[0])
+        for row in rows:
+            table.add_row(*(str(value) for value in row.values()))
+        # Where nobody looks at a terminal, nothing is cut to its width.
+        console.print(table, width=None if console.is_terminal else 200)
+
+
+def _as_block(row: dict[str, Any]) -> Table:
+    """Return one row as a line a column: a chain of causes is read from top to bottom."""
+    block = Table("", "", show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name, value in row.items():
+        block.add_row(name, str(value))
+    block.add_section()
+    block.add_row("", "")
+    return block
 
 
 def named_queries(athena: "AthenaClient", deployment: Deployment) -> dict[str, str]:

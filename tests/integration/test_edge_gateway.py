@@ -14,6 +14,7 @@ from typing import Any
 
 import av
 import boto3
+import numpy as np
 import pytest
 from botocore.credentials import Credentials
 
@@ -364,6 +365,22 @@ def test_a_clip_on_a_web_server_is_a_source(web: str) -> None:
 
     assert len(frames) == 30
     assert frames == sorted(frames)
+
+
+def test_a_film_with_its_index_at_its_end_needs_no_server_that_can_jump(
+    web: str, clip: Path
+) -> None:
+    # Noise, so that the film is longer than what is read ahead.
+    noise = np.random.default_rng(1)
+    with av.open(str(clip.parent / "noise.mp4"), "w") as film:
+        video = film.add_stream("libx264", rate=10)
+        video.width, video.height = 640, 360
+        for _ in range(20):
+            picture = noise.integers(0, 255, (360, 640, 3), np.uint8)
+            film.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        film.mux(video.encode(None))
+
+    assert len(list(VideoSource(f"{web}/noise.mp4").frames())) == 20
 
 
 def test_an_address_that_is_no_video_is_named_without_its_password(web: str) -> None:
