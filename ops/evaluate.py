@@ -21,7 +21,9 @@ def evaluate(
     annotations: Annotated[
         Path, typer.Option(help="Labelled faces, in COCO form.", metavar="COCO.json")
     ],
-    json_out: Annotated[Path, typer.Option("--json", help="Write the figures to this file.")],
+    json_out: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures to this file.")
+    ] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(help="Write every face with a score from 0.05 on, as COCO results."),
@@ -44,7 +46,8 @@ def evaluate(
         return track(items, "Scoring", console=console)
 
     scored, seen = evaluate_model(served, labelled, watch)
-    _write(json_out, scored.as_json())
+    if json_out is not None:
+        _write(json_out, scored.as_json())
     if predictions is not None:
         _write(predictions, as_coco_results(labelled, seen, face_category(annotations, categories)))
     Console().print(_table(scored))

@@ -1,5 +1,6 @@
 """`headcount gateway`: a camera's video into its stream, from any machine that sees the camera."""
 
+import sys
 import time
 from typing import Annotated
 
@@ -60,7 +61,9 @@ def run(
     gateway.start()
     try:
         while gateway.report().is_running:
-            typer.echo(f"\r{_progress(gateway.report())}", nl=False)
+            # One line that changes for a person; lines of their own in a log.
+            line = _progress(gateway.report())
+            typer.echo(f"\r{line}" if sys.stdout.isatty() else line, nl=not sys.stdout.isatty())
             time.sleep(_PROGRESS_EVERY_S)
     except KeyboardInterrupt:
         typer.echo("\nStopping…")
