@@ -49,7 +49,10 @@ check: install   ## Format, lint, types, import contracts, unit and contract tes
 	@$(BIN)/pytest -q tests/unit tests/contract
 
 test: check build  ## Everything that CI runs.
-	@$(BIN)/pytest tests/infrastructure tests/integration
+	@# The template's tests and the running system's side by side: it saves a minute on two cores.
+	@log=.build/test-infrastructure.log; $(BIN)/pytest tests/infrastructure >$$log 2>&1 & pid=$$!; \
+	  $(BIN)/pytest --durations=8 tests/integration; integration=$$?; \
+	  wait $$pid; infrastructure=$$?; cat $$log; exit $$((integration + infrastructure))
 
 events: install  ## Write docs/events.md and the JSON schemas from the event models.
 	@$(BIN)/python -m ops.events

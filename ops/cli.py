@@ -1,6 +1,7 @@
 """The `headcount` command. A verb's module is imported when it is used, so `--help` is fast."""
 
 import importlib
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -78,6 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: What follows `headcount` on the command line; by default the process's own.
     """
+    # A shell that starts us in the background leaves SIGINT ignored; it must stop us all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     root = LazyGroup(
         name="headcount",
         help="People counts from a building's own cameras, and the commands its BMS runs on.",
