@@ -20,7 +20,6 @@ class Steps:
         self._console = console
         self._total = total
         self._number = 0
-        self._started = time.monotonic()
 
     @contextmanager
     def step(self, title: str) -> Iterator["News"]:
@@ -32,10 +31,6 @@ class Steps:
             yield News(self._console, name, status.update)
         took = time.monotonic() - started
         self._console.print(f"{name}: {took:.1f} s", highlight=False, markup=False)
-
-    def elapsed_s(self) -> float:
-        """Return the seconds since the first step could begin."""
-        return time.monotonic() - self._started
 
 
 class News:
