@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from bench.clock import cpu_ms
+from headcount.domain.cameras import Camera
 from headcount.domain.occupancy import Observation, RoomState, observe
-from headcount.domain.policy import Camera, Room
+from headcount.domain.policy import Room
 
 OBSERVATIONS = 24 * 3600 // 5
 

@@ -12,7 +12,8 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
 
-from headcount.domain.policy import Band, OccupancySettings, Policy
+from headcount.domain.cameras import OccupancySettings
+from headcount.domain.policy import Band, Policy
 from headcount.domain.terms import WhenEmpty
 from headcount.site import CameraConfig
 from ops.yaml_lines import Path_

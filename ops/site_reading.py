@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from headcount.domain.policy import Band, DeviceGroup, OccupancySettings, Policy
+from headcount.domain.cameras import OccupancySettings
+from headcount.domain.policy import Band, DeviceGroup, Policy
 from headcount.errors import SiteError
 from headcount.site import Site
 from ops.site_checks import contradictions

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+from headcount.domain.cameras import Camera
 from headcount.domain.control import acknowledge, decide
 from headcount.domain.control_state import Acknowledgement, ControlState, Occupancy
-from headcount.domain.policy import Camera, DeviceGroup, Policy, Room
+from headcount.domain.policy import DeviceGroup, Policy, Room
 from headcount.domain.terms import OccupancyState, Trigger
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

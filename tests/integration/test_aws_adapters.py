@@ -16,8 +16,9 @@ from headcount.aws.rooms import DynamoRooms, occupancy_items
 from headcount.aws.streams import KinesisVideoStreams
 from headcount.aws.views import DynamoVacantViews
 from headcount.causes import RoomCheckDue
+from headcount.domain.cameras import Camera
 from headcount.domain.occupancy import Observation, RoomState, observe
-from headcount.domain.policy import Camera, Room
+from headcount.domain.policy import Room
 from headcount.domain.terms import LightMode
 from headcount.errors import ConflictError, PoisonRecordError, PublishError
 from headcount.identifiers import camera_key, room_key

@@ -9,8 +9,9 @@ import av
 import pytest
 
 from edge.sources import CapturedFrame
+from headcount.domain.cameras import Camera, OccupancySettings
 from headcount.domain.occupancy import Observation, RoomState, observe
-from headcount.domain.policy import Camera, OccupancySettings, Room
+from headcount.domain.policy import Room
 from headcount.domain.terms import OccupancyState
 from headcount.media.mkv import Cluster
 from headcount.media.motion import motion

@@ -8,8 +8,9 @@ from pydantic import TypeAdapter
 
 from functions.decide_setpoints.handler import Adapters, decide_setpoints
 from headcount.causes import RoomCheckDue, Tick
+from headcount.domain.cameras import Camera
 from headcount.domain.control_state import ControlState
-from headcount.domain.policy import Camera, DeviceGroup, Policy, Room
+from headcount.domain.policy import DeviceGroup, Policy, Room
 from headcount.domain.terms import OccupancyState
 from headcount.errors import PoisonRecordError, RetiredError
 from headcount.events import AlertRaised, BmsCommandAcknowledged, BmsCommandRequested

@@ -6,8 +6,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from functions.estimate_occupancy.handler import Adapters, estimate
+from headcount.domain.cameras import Camera, OccupancySettings
 from headcount.domain.occupancy import RoomState
-from headcount.domain.policy import Camera, OccupancySettings, Room
+from headcount.domain.policy import Room
 from headcount.domain.terms import OccupancyState
 from headcount.errors import RetiredError
 from headcount.events import Detection

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from functions.notify_people.handler import Adapters, notify
-from headcount.domain.policy import Camera, Policy, Room
+from headcount.domain.cameras import Camera
+from headcount.domain.policy import Policy, Room
 from headcount.domain.terms import Severity
 from tests.fakes import FakeClock, FakeDirectory, FakeNoticeLog, FakeNotifier
 from tests.samples import ALERT, CLEARED, NOON

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from headcount.domain.cameras import Camera, OccupancySettings
 from headcount.domain.interval import people_interval
 from headcount.domain.occupancy import (
     Observation,
@@ -17,7 +18,7 @@ from headcount.domain.occupancy import (
     is_news,
     observe,
 )
-from headcount.domain.policy import Camera, OccupancySettings, Room
+from headcount.domain.policy import Room
 from headcount.domain.terms import OccupancyState
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

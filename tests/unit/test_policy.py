@@ -4,14 +4,8 @@ import math
 
 import pytest
 
-from headcount.domain.policy import (
-    Band,
-    Camera,
-    DeviceGroup,
-    OccupancySettings,
-    Policy,
-    Room,
-)
+from headcount.domain.cameras import Camera, OccupancySettings
+from headcount.domain.policy import Band, DeviceGroup, Policy, Room
 
 AC = DeviceGroup("ac", "air_conditioning", max_level=2)
 LIGHTS = DeviceGroup("lights", "lighting", max_level=4)

@@ -9,8 +9,9 @@ from pydantic import TypeAdapter
 
 from functions.sample_fragments.handler import Adapters, sample
 from headcount.aws.notices import read_notice
+from headcount.domain.cameras import Camera, OccupancySettings
 from headcount.domain.occupancy import Observation, RoomState, observe
-from headcount.domain.policy import Camera, OccupancySettings, Room
+from headcount.domain.policy import Room
 from headcount.domain.terms import LightMode
 from headcount.errors import (
     FragmentNotFoundError,

@@ -13,9 +13,10 @@ from functions.notify_people import handler as notification
 from functions.sample_fragments import handler as perception
 from headcount.aws.notices import FragmentNotice
 from headcount.causes import RoomCheckDue
+from headcount.domain.cameras import Camera, OccupancySettings
 from headcount.domain.control_state import ControlState
 from headcount.domain.occupancy import RoomState
-from headcount.domain.policy import Camera, DeviceGroup, OccupancySettings, Policy, Room
+from headcount.domain.policy import DeviceGroup, Policy, Room
 from headcount.domain.terms import LightMode
 from headcount.events import (
     AlertCleared,

@@ -27,7 +27,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from headcount.domain.policy import Camera, DeviceGroup, OccupancySettings, Policy, Room
+from headcount.domain.cameras import Camera, OccupancySettings
+from headcount.domain.policy import DeviceGroup, Policy, Room
 from headcount.locations import carries_login
 
 # 48 bits: enough to tell the versions of one document or policy apart at sight.

@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import median_high
 
+from headcount.domain.cameras import Camera, OccupancySettings
 from headcount.domain.interval import people_interval
-from headcount.domain.policy import Camera, OccupancySettings, Room
+from headcount.domain.policy import Room
 from headcount.domain.terms import OccupancyState
 
 # A change of nearly the whole picture is the light and not a person. Chosen.
