@@ -6,13 +6,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
+from headcount.aws.estimates import OccupancyFormat
 from headcount.domain.cameras import Camera, OccupancySettings
 from headcount.domain.interval import people_interval
 from headcount.domain.occupancy import (
     Observation,
-    RoomState,
     announce,
     is_new_empty_view,
     is_news,
@@ -48,6 +47,10 @@ def after(observations, room=ROOM, state=None):
 
 def counts(*faces, start_s=0, every_s=5, **evidence):
     return [seen(start_s + i * every_s, count, **evidence) for i, count in enumerate(faces)]
+
+
+def as_kept(state):
+    return OccupancyFormat().write(state)
 
 
 def test_a_room_is_unknown_at_first():
@@ -87,10 +90,21 @@ def test_a_turned_back_is_not_an_empty_room():
 
 
 @pytest.mark.parametrize("evidence", [{"motion": 0.06}, {"scene_change": 0.1}, {"persons": 1}])
-def test_zero_faces_with_other_evidence_is_never_vacant(evidence):
-    estimate = after(counts(*[0] * 100, **evidence)).estimate
+def test_zero_faces_with_other_evidence_is_not_vacant(evidence):
+    estimate = after(counts(*[0] * 20, **evidence)).estimate
 
     assert (estimate.state, estimate.people) == (OccupancyState.OCCUPIED, 1)
+
+
+def test_what_stands_there_for_long_without_face_or_movement_is_furniture():
+    held_s = SETTINGS.moved_scene_held_s
+
+    states = [
+        after(counts(*[0] * int(seconds / 5), scene_change=0.1)).estimate.state
+        for seconds in (held_s, 2 * held_s)
+    ]
+
+    assert states == [OccupancyState.OCCUPIED, OccupancyState.VACANT]
 
 
 def test_a_change_of_the_light_is_nobody():
@@ -150,12 +164,16 @@ def test_a_vacant_room_stays_vacant_when_its_lights_go_out():
     assert after([*lit, *dark]).estimate.state is OccupancyState.VACANT
 
 
-def test_motion_in_the_dark_is_somebody():
+def test_motion_in_the_dark_is_somebody_when_the_next_frame_confirms_it():
     vacant = after(counts(*[0] * 6))
 
-    moved = observe(vacant, seen(30, dark=True, motion=0.2), ROOM)
+    once = observe(vacant, seen(30, dark=True, motion=0.2), ROOM)
+    twice = observe(once, seen(35, dark=True, motion=0.2), ROOM)
 
-    assert moved.estimate.state is OccupancyState.OCCUPIED
+    assert [once.estimate.state, twice.estimate.state] == [
+        OccupancyState.VACANT,
+        OccupancyState.OCCUPIED,
+    ]
 
 
 def test_a_room_is_not_vacant_before_all_its_cameras_have_looked():
@@ -170,6 +188,16 @@ def test_a_room_is_not_vacant_while_one_of_its_cameras_is_silent():
 
     assert vacant.estimate.state is OccupancyState.VACANT
     assert alone.estimate.state is OccupancyState.UNKNOWN
+
+
+def test_a_crowd_mostly_turned_away_is_more_than_those_in_sight():
+    room = Room("hq", "lab", (Camera("door"),), occupancy=OccupancySettings())
+    # Forty-eight came in facing the camera; then half of them turn away, four a minute.
+    shown = [48] * 6 + [48 - tick // 3 for tick in range(72)] + [24] * 120
+
+    estimate = after(counts(*shown, motion=0.1), room).estimate
+
+    assert estimate.people_low <= 48 <= estimate.people_high
 
 
 def test_separate_views_add_up():
@@ -195,7 +223,7 @@ def test_a_silent_camera_keeps_its_count_while_others_see_somebody():
 def test_an_observation_told_twice_changes_nothing():
     state = after(counts(1, 2, 3))
 
-    assert observe(state, seen(5, 2), ROOM) == state
+    assert as_kept(observe(state, seen(5, 2), ROOM)) == as_kept(state)
 
 
 def test_an_observation_older_than_the_window_is_counted_and_ignored():
@@ -214,7 +242,7 @@ def test_orders_within_the_window_end_in_the_same_state(order):
         for i in range(8)
     ]
 
-    assert after([told[i] for i in order], room) == after(told, room)
+    assert as_kept(after([told[i] for i in order], room)) == as_kept(after(told, room))
 
 
 observations = st.lists(
@@ -295,26 +323,25 @@ def test_an_empty_view_is_learnt_only_while_the_room_is_vacant():
 
 def test_a_state_survives_json_and_stays_small():
     room = Room("hq", "lab", (Camera("door"),), occupancy=OccupancySettings())
-    states = TypeAdapter(RoomState)
     state = announce(after(counts(*[3] * 100, every_s=2), room))
 
-    text = states.dump_json(state, exclude_defaults=True)
+    text = as_kept(state)
 
-    assert states.validate_json(text) == state
+    assert as_kept(OccupancyFormat().read(text)) == text
     assert len(text) < 4096
 
 
 def test_a_camera_that_the_room_gave_up_is_forgotten():
     both = after([seen(0, 3), seen(1, 2, "window")], TWO_CAMERAS)
 
-    belief = after([seen(5, 3)], ROOM, both).belief
+    state = after([seen(5, 3)], ROOM, both)
 
-    assert [track.camera_id for track in belief.tracks] == ["door"]
-    assert belief.estimate.people == 3
+    assert [track.camera_id for track in state.tracks] == ["door"]
+    assert state.estimate.people == 3
 
 
 def test_a_camera_of_another_room_says_nothing_of_this_one():
     state = after([*counts(*[0] * 5), seen(21, 9, "elsewhere")])
 
     assert state.estimate.people == 0
-    assert [track.camera_id for track in state.belief.tracks] == ["door"]
+    assert [track.camera_id for track in state.tracks] == ["door"]

@@ -1,172 +1,97 @@
-"""How many people are in a room, from what its cameras saw.
+"""How many people are in a room, from what its cameras and sensors noticed.
 
-A plain estimator. Each camera keeps its newest counts and the time since when it has seen nobody;
-the room weighs its cameras. What is newer than `late_window_s` is kept as it came and folded
-anew with every observation, so that late, reordered and repeated ones end in the same state.
+Four rules carry the weight:
 
-Three rules carry the weight:
-
-- Zero faces is not an empty room: motion, a person or a changed scene is somebody.
-- VACANT needs every camera of the room to have seen nobody for `vacancy_confirm_s` without a gap.
+- Zero faces is not an empty room. Turned backs and still sitters stay so for minutes
+  (`headcount.domain.visibility`), and motion, a changed scene or a sensor is somebody.
+- VACANT needs every camera to have seen nobody for `vacancy_confirm_s` without a gap, and the
+  belief that nobody is there.
 - Who cannot see does not say "empty": a gap, a silent camera or the dark leads to UNKNOWN. Only a
   room that was VACANT before it got dark stays so, since its lights went out by our own command.
+- What is newer than `late_window_s` is kept as it came and folded anew when something comes late,
+  so that late, reordered and repeated evidence ends in the same state.
 """
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from statistics import median_high
 
-from headcount.domain.cameras import Camera, OccupancySettings
-from headcount.domain.interval import people_interval
+from headcount.domain.belief import Belief, Estimate, advance, weigh
+from headcount.domain.cameras import OccupancySettings
+from headcount.domain.observations import CameraHealth, Evidence, Observation, Presence
 from headcount.domain.policy import Room
+from headcount.domain.reading import Reading, reading_of
 from headcount.domain.terms import OccupancyState
+from headcount.domain.tracks import Track
 
-# A change of nearly the whole picture is the light and not a person. Chosen.
-SCENE_CHANGE_IS_LIGHT = 0.6
-# A smaller change is not worth remembering anew. Chosen.
+__all__ = [
+    "Announcement",
+    "CameraHealth",
+    "Estimate",
+    "Evidence",
+    "Observation",
+    "Presence",
+    "RoomState",
+    "announce",
+    "is_new_empty_view",
+    "is_news",
+    "lapse",
+    "let_in",
+    "observe",
+    "report",
+    "sense",
+]
+
+# A smaller change of the scene is not worth remembering anew. Chosen.
 SCENE_IS_THE_SAME = 0.002
-
-# How p_vacant grows while nobody is seen: the room's own vacancy_confirm_s counts as this many
-# independent looks, each of which misses a person with this chance. Chosen: 0.4^5 is 1 %, so a
-# room is taken as empty at 99 %.
-_LOOKS_TO_CONFIRM = 5
-_LOOK_MISSES = 0.4
-# The chance that what was just seen was a false alarm. Chosen.
-_P_VACANT_SEEN = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What one camera saw at one instant.
-
-    Attributes:
-        id: Deterministic: the same observation told twice has the same id.
-        motion: Motion within the fragment, 0 to 1.
-        scene_change: Share of the picture that differs from the vacant reference, if there is one.
-        dark: Whether there was too little light to see a person.
-    """
-
-    id: str
-    camera_id: str
-    captured_at: datetime
-    faces: int
-    persons: int = 0
-    motion: float = 0.0
-    scene_change: float | None = None
-    dark: bool = False
-
-    def people_seen(self) -> int:
-        """Return how many people can be pointed at; faces and bodies are the same people."""
-        return max(self.faces, self.persons)
-
-    def shows_somebody(self, camera: Camera, settings: OccupancySettings) -> bool:
-        """Return whether anything in the picture says that a person is there."""
-        if self.people_seen() > 0 or self.motion > _or(
-            camera.motion_threshold, settings.motion_threshold
-        ):
-            return True
-        # In the dark the picture differs from the reference for want of light, not of emptiness.
-        if self.scene_change is None or self.dark:
-            return False
-        threshold = _or(camera.scene_change_threshold, settings.scene_change_threshold)
-        return threshold < self.scene_change < SCENE_CHANGE_IS_LIGHT
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """What is remembered of one camera.
-
-    Attributes:
-        counts: Its newest counts, oldest first, at most `median_of`.
-        heard_at: When it last delivered a frame.
-        sighted_at: When it last delivered a frame in which a person could have been seen.
-        present_at: When it last showed somebody.
-        clear_since: Since when every frame has shown nobody, in the light and without a gap.
-        motion: Motion of its newest frame.
-    """
-
-    camera_id: str
-    heard_at: datetime
-    sighted_at: datetime | None = None
-    present_at: datetime | None = None
-    clear_since: datetime | None = None
-    counts: tuple[int, ...] = ()
-    motion: float = 0.0
-
-    def people(self) -> int:
-        """Return how many people the camera sees: one missed face does not change it."""
-        return median_high(self.counts) if self.counts else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What is believed of a room at one instant.
-
-    Attributes:
-        since: When the state began.
-        at: Producer time of the newest evidence.
-        people: The estimate; of an UNKNOWN room the last one.
-        people_low: Lower end of the 90 % interval.
-        people_high: Upper end of the 90 % interval.
-        p_vacant: Between 0 and 1; 0.5 is "no idea".
-        evidence: In words, for people.
-    """
-
-    state: OccupancyState
-    since: datetime
-    at: datetime
-    people: int
-    people_low: int
-    people_high: int
-    p_vacant: float
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Belief:
-    """The fold of a row of observations."""
-
-    estimate: Estimate
-    tracks: tuple[Track, ...] = ()
-
-    def track(self, camera_id: str) -> Track | None:
-        """Return what is remembered of a camera, or None before its first frame."""
-        return next((track for track in self.tracks if track.camera_id == camera_id), None)
+# What is seen of a room arrives within this, by the clock that lapses it. Chosen: the longest
+# fragment (20 s) stored, noticed and counted, and half a minute for a queue.
+_ARRIVES_WITHIN = timedelta(seconds=60)
+# Control lowers nothing on less; crossing it is news. As in headcount.domain.switching.
+SURE_ENOUGH_TO_LOWER = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What was last said of the room."""
+    """What was last said of the room.
+
+    Attributes:
+        sure: Whether it was said to be vacant surely enough to lower anything.
+    """
 
     state: OccupancyState
     people: int
     at: datetime
+    sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class RoomState:
-    """All that is kept of a room between two observations; a few hundred bytes.
+    """All that is known of a room between two pieces of evidence.
 
     Attributes:
-        recent: Observations within the window for late ones, in the order of their time.
-        belief: What is believed now: `settled` with `recent` folded in.
+        estimate: What is believed now.
+        tracks: What is remembered of each camera now.
+        recent: Evidence within the window for late pieces, in the order of its time.
         settled: Folded from all that is older than the window; None while nothing is.
-        ignored: How many observations came later than the window allows.
+        steps: The belief after each of `recent`; empty when read from storage, and folded again.
+        ignored: How many pieces came later than the window allows.
         announced: What was last published, if anything.
     """
 
-    recent: tuple[Observation, ...]
-    belief: Belief
+    estimate: Estimate
+    tracks: tuple[Track, ...]
+    recent: tuple[Evidence, ...]
     settled: Belief | None = None
+    steps: tuple[Belief, ...] = ()
     ignored: int = 0
     announced: Announcement | None = None
 
-    @property
-    def estimate(self) -> Estimate:
-        """Return what is believed of the room now."""
-        return self.belief.estimate
+
+def let_in(state: RoomState | None, seen: Evidence, room: Room) -> RoomState:
+    """Return the room's state after one more piece of evidence of any kind."""
+    if isinstance(seen, CameraHealth):
+        return report(state, seen, room)
+    return _fold_in(state, seen, room)
 
 
 def observe(state: RoomState | None, seen: Observation, room: Room) -> RoomState:
@@ -174,207 +99,140 @@ def observe(state: RoomState | None, seen: Observation, room: Room) -> RoomState
 
     Args:
         state: The state so far; None for a room never seen.
-        seen: May be late, and may have been told before.
+        seen: May be late, and may have been told before: then the same state is returned.
         room: Its cameras and how the estimator reads them.
     """
-    if state is None:
-        return RoomState(recent=(seen,), belief=_advance(None, seen, room))
-    if any(known.id == seen.id for known in state.recent):
-        return state
-    window = timedelta(seconds=room.occupancy.late_window_s)
-    oldest = max(seen.captured_at, *(known.captured_at for known in state.recent)) - window
-    if seen.captured_at < oldest:
-        return replace(state, ignored=state.ignored + 1)
+    return _fold_in(state, seen, room)
 
-    ordered = sorted([*state.recent, seen], key=lambda one: (one.captured_at, one.camera_id))
-    settled = _fold(state.settled, (one for one in ordered if one.captured_at < oldest), room)
-    recent = tuple(one for one in ordered if one.captured_at >= oldest)
-    if ordered[-1] is seen:
-        # The usual case: what is believed now already has all the others folded in.
-        belief = _advance(state.belief, seen, room)
-    else:
-        belief = _advance(_fold(settled, recent[:-1], room), recent[-1], room)
-    return replace(state, recent=recent, belief=belief, settled=settled)
+
+def sense(state: RoomState | None, said: Presence, room: Room) -> RoomState:
+    """Return the room's state after a sensor's word, under the same rules as a camera's."""
+    return _fold_in(state, said, room)
+
+
+def report(state: RoomState | None, said: CameraHealth, room: Room) -> RoomState:
+    """Return the room's state after a camera's health has changed.
+
+    Health is found out late: a change from before the window counts from its start on.
+    """
+    if state is not None:
+        oldest = state.recent[-1].at - reading_of(room).late_window
+        said = replace(said, since=max(said.since, oldest))
+    return _fold_in(state, said, room)
+
+
+def lapse(state: RoomState, now: datetime, room: Room) -> RoomState:
+    """Return the state when only time has passed: a room nobody looks at becomes UNKNOWN.
+
+    Args:
+        state: As last evidence left it; returned as it is if nothing follows.
+        now: By the clock, not by a producer's: what is on its way is waited for.
+        room: Its cameras and how the estimator reads them.
+    """
+    reading = reading_of(room)
+    gap = reading.gap
+    at = now - _ARRIVES_WITHIN
+    if state.estimate.state is OccupancyState.UNKNOWN or at - state.estimate.at <= gap:
+        return state
+    steps = state.steps or _fold_all(state.settled, state.recent, reading)
+    estimate = weigh(steps[-1], at, reading)
+    if estimate.state is not OccupancyState.UNKNOWN:
+        return state
+    # As of when sight was lost: what comes after all is newer than that.
+    lost_at = state.estimate.at + gap
+    return replace(state, steps=steps, estimate=replace(estimate, since=lost_at, at=lost_at))
 
 
 def is_news(state: RoomState, settings: OccupancySettings) -> bool:
     """Return whether the room should be spoken of: it changed, or it was quiet for long."""
     said, now = state.announced, state.estimate
-    if said is None or (said.state, said.people) != (now.state, now.people):
+    if said is None or (said.state, said.people, said.sure) != _gist(now):
         return True
     return now.at - said.at >= timedelta(seconds=settings.heartbeat_s)
 
 
 def announce(state: RoomState) -> RoomState:
     """Return the state that remembers that it has just been spoken of."""
-    now = state.estimate
-    return replace(state, announced=Announcement(now.state, now.people, now.at))
+    said, people, sure = _gist(state.estimate)
+    return replace(state, announced=Announcement(said, people, state.estimate.at, sure))
 
 
 def is_new_empty_view(state: RoomState, seen: Observation, room: Room) -> bool:
     """Return whether a frame shows an empty room, and as it is not yet remembered.
 
     Only while the room is VACANT, by evidence that still holds when the frame is taken: so
-    somebody who sits still never becomes part of the scene.
+    somebody who sits still never becomes part of the scene. A chair that was moved does, once
+    the room was declared VACANT all the same.
     """
-    now = state.estimate
+    now, settings = state.estimate, room.occupancy
     age = seen.captured_at - now.at
     if now.state is not OccupancyState.VACANT or seen.captured_at < now.since:
         return False
-    if age > timedelta(seconds=room.occupancy.observation_gap_s):
+    if age > timedelta(seconds=settings.observation_gap_s) or seen.dark or seen.unable:
         return False
-    if seen.shows_somebody(room.camera(seen.camera_id), room.occupancy):
+    lens = reading_of(room).lenses.get(seen.camera_id)
+    if lens is None or seen.people_seen() or seen.motion > lens.motion_threshold:
         return False
+    if seen.scene_differs(lens.scene_change_threshold):
+        # It differed before the room was declared VACANT, or somebody has just come in.
+        track = next((one for one in state.tracks if one.camera_id == seen.camera_id), None)
+        return track is not None and track.changed_since is not None and bool(track.clear_since)
     return seen.scene_change is None or seen.scene_change > SCENE_IS_THE_SAME
 
 
-def _fold(belief: Belief | None, observations: Iterable[Observation], room: Room) -> Belief | None:
-    """Return the belief after observations that are in the order of their time."""
-    for seen in observations:
-        belief = _advance(belief, seen, room)
-    return belief
+def _gist(now: Estimate) -> tuple[OccupancyState, int, bool]:
+    vacant = now.state is OccupancyState.VACANT
+    return now.state, now.people, not vacant or now.p_vacant >= SURE_ENOUGH_TO_LOWER
 
 
-def _advance(belief: Belief | None, seen: Observation, room: Room) -> Belief:
-    belief = belief or Belief(_unknown(seen.captured_at, "never seen before"))
-    now, settings = seen.captured_at, room.occupancy
-    if any(_silent(one, now, settings) or _blind(one, now, settings) for one in belief.tracks):
-        # A gap is noticed before what ends it is let in: what came before it no longer counts.
-        belief = Belief(_weigh(belief, now, room), belief.tracks)
-    track = _follow(belief, seen, room)
-    others = [other for other in belief.tracks if other.camera_id != seen.camera_id]
-    tracks = tuple(sorted((*others, track), key=lambda one: one.camera_id))
-    belief = Belief(belief.estimate, _of_room(tracks, room))
-    return Belief(_weigh(belief, now, room), belief.tracks)
+def _fold_in(state: RoomState | None, seen: Evidence, room: Room) -> RoomState:
+    reading = reading_of(room)
+    if state is None:
+        belief = advance(None, seen, reading)
+        return RoomState(belief.estimate, belief.tracks, recent=(seen,), steps=(belief,))
+    newest = state.recent[-1]
+    place = len(state.recent)
+    oldest = max(seen.at, newest.at) - reading.late_window
+    if seen.at <= newest.at:
+        if any(known.id == seen.id for known in state.recent):
+            return state
+        if seen.at < oldest:
+            return replace(state, ignored=state.ignored + 1)
+        while place and _order(seen) < _order(state.recent[place - 1]):
+            place -= 1
 
+    steps = state.steps or _fold_all(state.settled, state.recent, reading)
+    before = steps[place - 1] if place else state.settled
+    later = (seen, *state.recent[place:])
+    recent = (*state.recent[:place], *later)
+    steps = (*steps[:place], *_fold_all(before, later, reading))
 
-def _follow(belief: Belief, seen: Observation, room: Room) -> Track:
-    settings = room.occupancy
-    before = belief.track(seen.camera_id)
-    if before is None or _silent(before, seen.captured_at, settings):
-        before = Track(seen.camera_id, heard_at=seen.captured_at)
-    somebody = seen.shows_somebody(room.camera(seen.camera_id), settings)
-    if seen.dark and not somebody:
-        # Nobody seen in the dark is no evidence: what was being confirmed has to start again.
-        return replace(before, heard_at=seen.captured_at, motion=seen.motion, clear_since=None)
-    # The zeros of an empty scene say nothing of how many have just come in.
-    arrived = somebody and belief.estimate.state is not OccupancyState.OCCUPIED
-    counts = () if arrived else before.counts
-    return Track(
-        camera_id=seen.camera_id,
-        heard_at=seen.captured_at,
-        sighted_at=seen.captured_at,
-        present_at=seen.captured_at if somebody else before.present_at,
-        clear_since=None if somebody else before.clear_since or seen.captured_at,
-        counts=(*counts, seen.people_seen())[-settings.median_of :],
-        motion=seen.motion,
+    gone = 0
+    while recent[gone].at < oldest:
+        gone += 1
+    settled = steps[gone - 1] if gone else state.settled
+    belief = steps[-1]
+    return RoomState(
+        estimate=belief.estimate,
+        tracks=belief.tracks,
+        recent=recent[gone:],
+        settled=settled,
+        steps=steps[gone:],
+        ignored=state.ignored,
+        announced=state.announced,
     )
 
 
-def _weigh(belief: Belief, now: datetime, room: Room) -> Estimate:
-    settings, last = room.occupancy, belief.estimate
-    tracks = _of_room(belief.tracks, room)
-    clear_for = _clear_for(tracks, now, room)
-    silent = [track.camera_id for track in tracks if _silent(track, now, settings)]
-    absent = [c.id for c in room.cameras if belief.track(c.id) is None]
-    blind = [t.camera_id for t in tracks if _blind(t, now, settings)]
-    here = [track for track in tracks if track.present_at == track.heard_at]
-
-    if any(track.camera_id not in silent for track in here):
-        return _occupied(last, tracks, now, room, p_vacant=_P_VACANT_SEEN)
-    if clear_for is not None and clear_for >= settings.vacancy_confirm_s:
-        words = f"no face and no motion for {clear_for:.0f} s, seen by {_cameras(len(tracks))}"
-        return _estimate(last, OccupancyState.VACANT, now, (0, 0, 0), 1 - _missed(1.0), words)
-    if silent or absent:
-        return _unknown(now, f"nothing from {', '.join(silent + absent)}", last)
-    if last.state is OccupancyState.VACANT:
-        return _estimate(last, last.state, now, (0, 0, 0), last.p_vacant, "nobody since vacated")
-    if blind:
-        return _unknown(now, f"too dark for {', '.join(blind)}", last)
-    if last.state is OccupancyState.OCCUPIED:
-        progress = (clear_for or 0.0) / settings.vacancy_confirm_s
-        return _occupied(last, tracks, now, room, p_vacant=1 - _missed(progress))
-    return _unknown(now, f"nobody seen for {clear_for or 0:.0f} s", last)
+def _fold_all(
+    before: Belief | None, evidence: tuple[Evidence, ...], reading: Reading
+) -> tuple[Belief, ...]:
+    """Return the belief after each piece."""
+    steps: list[Belief] = []
+    for seen in evidence:
+        before = advance(before, seen, reading)
+        steps.append(before)
+    return tuple(steps)
 
 
-def _occupied(
-    last: Estimate, tracks: tuple[Track, ...], now: datetime, room: Room, *, p_vacant: float
-) -> Estimate:
-    people = max(1, _combined(tracks, room))
-    low, high = people_interval(people, room.occupancy.detection_rate)
-    seen = ", ".join(
-        f"{track.people()} seen by {track.camera_id} (motion {track.motion:.3f})"
-        for track in tracks
-    )
-    return _estimate(last, OccupancyState.OCCUPIED, now, (people, low, high), p_vacant, seen)
-
-
-def _combined(tracks: tuple[Track, ...], room: Room) -> int:
-    """Return the people of all views: cameras of one view see the same people."""
-    views: dict[str, int] = {}
-    for track in tracks:
-        # A camera fallen silent keeps its count: who was there has not left for that.
-        view = room.camera(track.camera_id).view or f"only {track.camera_id}"
-        views[view] = max(views.get(view, 0), track.people())
-    return sum(views.values())
-
-
-def _estimate(
-    last: Estimate,
-    state: OccupancyState,
-    now: datetime,
-    people: tuple[int, int, int],
-    p_vacant: float,
-    evidence: str,
-) -> Estimate:
-    since = last.since if last.state is state else now
-    count, low, high = people
-    return Estimate(state, since, now, count, low, high, p_vacant, evidence)
-
-
-def _unknown(now: datetime, evidence: str, last: Estimate | None = None) -> Estimate:
-    since = last.since if last is not None and last.state is OccupancyState.UNKNOWN else now
-    people, high = (last.people, last.people_high) if last is not None else (0, 0)
-    return Estimate(OccupancyState.UNKNOWN, since, now, people, 0, max(high, 1), 0.5, evidence)
-
-
-def _of_room(tracks: tuple[Track, ...], room: Room) -> tuple[Track, ...]:
-    """Return the tracks of the cameras that the room still has."""
-    ids = {camera.id for camera in room.cameras}
-    return tuple(track for track in tracks if track.camera_id in ids)
-
-
-def _clear_for(tracks: tuple[Track, ...], now: datetime, room: Room) -> float | None:
-    """Return for how many seconds every camera has seen nobody; None if one has not."""
-    if len(tracks) < len(room.cameras) or not tracks:
-        return None
-    shortest = math.inf
-    for track in tracks:
-        if track.clear_since is None or _silent(track, now, room.occupancy):
-            return None
-        # What a camera has not yet looked at is not confirmed: count up to its newest frame.
-        shortest = min(shortest, (track.heard_at - track.clear_since).total_seconds())
-    return shortest
-
-
-def _silent(track: Track, now: datetime, settings: OccupancySettings) -> bool:
-    return now - track.heard_at > timedelta(seconds=settings.observation_gap_s)
-
-
-def _blind(track: Track, now: datetime, settings: OccupancySettings) -> bool:
-    sighted = track.sighted_at
-    return sighted is None or now - sighted > timedelta(seconds=settings.observation_gap_s)
-
-
-def _missed(progress: float) -> float:
-    """Return the chance that a person was overlooked after that share of the confirmation."""
-    overlooked: float = _LOOK_MISSES ** (_LOOKS_TO_CONFIRM * min(progress, 1.0))
-    return overlooked / (1 + overlooked)
-
-
-def _cameras(count: int) -> str:
-    return "1 camera" if count == 1 else f"{count} cameras"
-
-
-def _or(own: float | None, room_wide: float) -> float:
-    return room_wide if own is None else own
+def _order(seen: Evidence) -> tuple[datetime, str, str]:
+    return seen.at, seen.source, seen.id
