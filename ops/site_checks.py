@@ -5,10 +5,7 @@ key does not hide the contradiction three rooms below. A value of the wrong type
 here: the model has reported it.
 """
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
 
@@ -16,28 +13,22 @@ from headcount.domain.cameras import OccupancySettings
 from headcount.domain.policy import Band, Policy
 from headcount.domain.terms import WhenEmpty
 from headcount.site import CameraConfig
+from ops.site_control_checks import control_contradictions
+from ops.site_values import (
+    Contradiction,
+    did_you_mean,
+    effective_policy,
+    entries,
+    is_number,
+    members,
+    named,
+    number,
+)
 from ops.yaml_lines import Path_
 
-# Names of groups are as short as `ac`: one letter of two may be wrong.
-_ALIKE = 0.5
 _CAMERA_DEFAULTS = {
     name: CameraConfig.model_fields[name].default for name in ("sample_every_s", "fragment_s")
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Two parts of a document that cannot both be meant.
-
-    Attributes:
-        path: The part to change, outermost first.
-        what: What is wrong, without a full stop.
-        remedy: What to write instead, as a sentence.
-    """
-
-    path: Path_
-    what: str
-    remedy: str
 
 
 def contradictions(document: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -46,14 +37,16 @@ def contradictions(document: Mapping[str, Any]) -> Iterator[Contradiction]:
     Args:
         document: A site document as plain values; its types need not be right.
     """
-    rooms = list(_entries(document, "rooms", ()))
+    rooms = list(entries(document, "rooms", ()))
     yield from _twins("room", rooms)
-    yield from _twins("contact", list(_entries(document, "contacts", ())))
-    cameras = [camera for path, room in rooms for camera in _entries(room, "cameras", path)]
+    yield from _twins("contact", list(entries(document, "contacts", ())))
+    cameras = [camera for path, room in rooms for camera in entries(room, "cameras", path)]
     yield from _twins("camera", cameras)
+    yield from _empty_permission((), document)
     for path, camera in cameras:
         yield from _camera(path, camera)
-    for path, policy in _members(document, "policies", ()):
+        yield from _empty_permission(path, camera)
+    for path, policy in members(document, "policies", ()):
         yield from _policy(path, policy)
     for path, room in rooms:
         yield from _room(document, path, room)
@@ -62,13 +55,13 @@ def contradictions(document: Mapping[str, Any]) -> Iterator[Contradiction]:
 def _room(
     document: Mapping[str, Any], path: Path_, room: Mapping[str, Any]
 ) -> Iterator[Contradiction]:
-    groups = list(_entries(room, "device_groups", path))
+    groups = list(entries(room, "device_groups", path))
     yield from _twins("device group", groups)
     if isinstance(room.get("occupancy"), Mapping):
         yield from _negative_times((*path, "occupancy"), room["occupancy"])
     for at, group in groups:
         yield from _negative_times(at, group)
-        most = _number(group, "max_level")
+        most = number(group, "max_level")
         if most is not None and most < 1:
             yield Contradiction(
                 (*at, "max_level"), f"max_level is {most:g}", "Say how many devices it has."
@@ -79,18 +72,10 @@ def _room(
         yield from _capacity((*path, "policy"), policy, room)
     yield from _levels(document, path, room, groups)
     yield from _contacts(document, path, room)
-    yield from _timing(path, room, _effective_policy(document, room))
-
-
-def _effective_policy(
-    document: Mapping[str, Any], room: Mapping[str, Any]
-) -> Mapping[str, Any] | None:
-    """Return the policy that decides about `room` as written; None if it names an unknown one."""
-    policy = room.get("policy")
-    if isinstance(policy, str):
-        policy = dict(_named(document, "policies")).get(policy)
-        return policy if isinstance(policy, Mapping) else None
-    return policy if isinstance(policy, Mapping) else {}
+    policy = effective_policy(document, room)
+    yield from _timing(path, room, policy)
+    if policy is not None:
+        yield from control_contradictions(path, room, policy)
 
 
 def _policy(path: Path_, policy: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -102,9 +87,9 @@ def _policy(path: Path_, policy: Mapping[str, Any]) -> Iterator[Contradiction]:
             "Delete the key for the default bands, or write at least one.",
         )
     bands = []
-    for at, band in _entries(policy, "bands", path):
+    for at, band in entries(policy, "bands", path):
         yield from _negative_levels(at, band)
-        people = _number(band, "people")
+        people = number(band, "people")
         if people is not None and people >= 0:
             bands.append((at, int(people), band))
     bands.sort(key=lambda band: band[1])
@@ -120,13 +105,13 @@ def _policy(path: Path_, policy: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 
 def _negative_levels(path: Path_, band: Mapping[str, Any]) -> Iterator[Contradiction]:
-    people = _number(band, "people")
+    people = number(band, "people")
     if people is not None and people < 0:
         yield Contradiction(
             (*path, "people"), f"a band starts from {people:g} people", "Start from 1 or more."
         )
-    for group, level in _named(band, "levels"):
-        if _is_number(level) and level < 0:
+    for group, level in named(band, "levels"):
+        if is_number(level) and level < 0:
             yield Contradiction(
                 (*path, "levels", group), f"the level is {level:g}", "Write 0 or more."
             )
@@ -144,10 +129,10 @@ def _step_up(
             "Keep one, or let the other start elsewhere; a band ends where the next starts.",
         )
         return
-    reached = dict(_named(above, "levels"))
-    for group, level in _named(below, "levels"):
+    reached = dict(named(above, "levels"))
+    for group, level in named(below, "levels"):
         then = reached.get(group, 0)
-        if _is_number(level) and _is_number(then) and then < level:
+        if is_number(level) and is_number(then) and then < level:
             yield Contradiction(
                 (*at, "levels", group) if group in reached else (*at, "levels"),
                 f"'{group}' runs at {level:g} from {fewer} people but at {then:g} from {more}",
@@ -157,16 +142,16 @@ def _step_up(
 
 def _negative_times(path: Path_, settings: Mapping[str, Any]) -> Iterator[Contradiction]:
     for name, value in settings.items():
-        if name.endswith("_s") and _is_number(value) and value < 0:
+        if name.endswith("_s") and is_number(value) and value < 0:
             yield Contradiction((*path, name), f"{name} is {value:g} seconds", "Write 0 or more.")
 
 
 def _capacity(
     path: Path_, policy: Mapping[str, Any], room: Mapping[str, Any]
 ) -> Iterator[Contradiction]:
-    capacity = _number(room, "capacity")
-    for at, band in _entries(policy, "bands", path):
-        people = _number(band, "people")
+    capacity = number(room, "capacity")
+    for at, band in entries(policy, "bands", path):
+        people = number(band, "people")
         if capacity is not None and people is not None and people > capacity > 0:
             yield Contradiction(
                 (*at, "people"),
@@ -182,13 +167,13 @@ def _levels(
     groups: list[tuple[Path_, Mapping[str, Any]]],
 ) -> Iterator[Contradiction]:
     """Yield levels of bands that the room's devices cannot have."""
-    policy = _effective_policy(document, room)
+    policy = effective_policy(document, room)
     if policy is None:
-        named = dict(_named(document, "policies"))
+        policies = dict(named(document, "policies"))
         yield Contradiction(
             (*path, "policy"),
             f"the site has no policy '{room['policy']}'",
-            _did_you_mean(str(room["policy"]), named, "Add it under `policies:`."),
+            did_you_mean(str(room["policy"]), policies, "Add it under `policies:`."),
         )
         return
     if not all(isinstance(group.get("id"), str) for _, group in groups):
@@ -204,7 +189,7 @@ def _levels(
                 )
                 return
             continue
-        most = {str(group.get("id")): _number(group, "max_level") for _, group in groups}
+        most = {str(group.get("id")): number(group, "max_level") for _, group in groups}
         for group, level in levels.items():
             # A shared or default policy is right for other rooms: the fault is at this room's end.
             place = (*path, "policy", *at, "levels", group) if own else (*path, "policy")
@@ -220,11 +205,11 @@ def _levels(
                 yield Contradiction(
                     place,
                     f"{whose} names the device group '{group}', which the room does not have",
-                    _did_you_mean(
+                    did_you_mean(
                         group, most, f"Its groups are {', '.join(sorted(most))}; write own bands."
                     ),
                 )
-            elif limit is not None and _is_number(level) and level > limit >= 1:
+            elif limit is not None and is_number(level) and level > limit >= 1:
                 yield Contradiction(
                     place,
                     f"{whose} runs {level:g} of '{group}', which has {limit:g}",
@@ -237,24 +222,24 @@ def _band_levels(policy: Mapping[str, Any]) -> Iterator[tuple[Path_, Mapping[str
         bands: tuple[Band, ...] = Policy().bands
         yield from (((), band.levels) for band in bands)
         return
-    for at, band in _entries(policy, "bands", ()):
-        yield at, dict(_named(band, "levels"))
+    for at, band in entries(policy, "bands", ()):
+        yield at, dict(named(band, "levels"))
 
 
 def _contacts(
     document: Mapping[str, Any], path: Path_, room: Mapping[str, Any]
 ) -> Iterator[Contradiction]:
-    known = {str(contact.get("id")) for _, contact in _entries(document, "contacts", ())}
-    named = room.get("contacts", [])
-    for at, name in enumerate(named if isinstance(named, list) else []):
+    known = {str(contact.get("id")) for _, contact in entries(document, "contacts", ())}
+    told = room.get("contacts", [])
+    for at, name in enumerate(told if isinstance(told, list) else []):
         if isinstance(name, str) and name not in known:
             yield Contradiction(
                 (*path, "contacts", at),
                 f"the site has no contact '{name}'",
-                _did_you_mean(name, known, "Add it under the site's `contacts:`."),
+                did_you_mean(name, known, "Add it under the site's `contacts:`."),
             )
-    policy = _effective_policy(document, room) or {}
-    if policy.get("when_empty") in (WhenEmpty.TELL, WhenEmpty.OFF_AND_TELL) and named == []:
+    policy = effective_policy(document, room) or {}
+    if policy.get("when_empty") in (WhenEmpty.TELL, WhenEmpty.OFF_AND_TELL) and told == []:
         inline = isinstance(room.get("policy"), Mapping)
         yield Contradiction(
             (*path, "policy", "when_empty") if inline else (*path, "policy"),
@@ -265,7 +250,7 @@ def _contacts(
 
 def _camera(path: Path_, camera: Mapping[str, Any]) -> Iterator[Contradiction]:
     every_s, fragment_s = (
-        _number(camera, name, default) for name, default in _CAMERA_DEFAULTS.items()
+        number(camera, name, default) for name, default in _CAMERA_DEFAULTS.items()
     )
     if every_s is not None and fragment_s is not None and 0 < every_s < fragment_s:
         yield Contradiction(
@@ -275,15 +260,25 @@ def _camera(path: Path_, camera: Mapping[str, Any]) -> Iterator[Contradiction]:
         )
 
 
+def _empty_permission(path: Path_, part: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """Yield a permission to keep frames that says nothing: its author may mean yes or no."""
+    if "kept_frames" in part and part["kept_frames"] is None:
+        yield Contradiction(
+            (*path, "kept_frames"),
+            "kept_frames is empty",
+            "Write {allowed: false} to keep nothing, or say what may be kept.",
+        )
+
+
 def _timing(
     path: Path_, room: Mapping[str, Any], policy: Mapping[str, Any] | None
 ) -> Iterator[Contradiction]:
     """Yield times under which a healthy room would keep becoming UNKNOWN."""
     occupancy = room.get("occupancy", {})
     occupancy = occupancy if isinstance(occupancy, Mapping) else {}
-    gap_s = _number(occupancy, "observation_gap_s", OccupancySettings().observation_gap_s)
-    for at, camera in _entries(room, "cameras", path):
-        every_s = _number(camera, "sample_every_s", _CAMERA_DEFAULTS["sample_every_s"])
+    gap_s = number(occupancy, "observation_gap_s", OccupancySettings().observation_gap_s)
+    for at, camera in entries(room, "cameras", path):
+        every_s = number(camera, "sample_every_s", _CAMERA_DEFAULTS["sample_every_s"])
         if gap_s is not None and every_s is not None and 0 < gap_s <= every_s:
             yield Contradiction(
                 (*at, "sample_every_s"),
@@ -291,8 +286,8 @@ def _timing(
                 f"(observation_gap_s), and this one is asked every {every_s:g} s",
                 "Sample more often, or raise the room's occupancy.observation_gap_s.",
             )
-    heartbeat_s = _number(occupancy, "heartbeat_s", OccupancySettings().heartbeat_s)
-    stale_s = _number(policy or {}, "occupancy_stale_s", Policy().occupancy_stale_s)
+    heartbeat_s = number(occupancy, "heartbeat_s", OccupancySettings().heartbeat_s)
+    stale_s = number(policy or {}, "occupancy_stale_s", Policy().occupancy_stale_s)
     if heartbeat_s is not None and stale_s is not None and 0 < stale_s <= heartbeat_s:
         inline = isinstance(room.get("policy"), Mapping) and "occupancy_stale_s" in (policy or {})
         yield Contradiction(
@@ -315,42 +310,3 @@ def _twins(kind: str, things: list[tuple[Path_, Mapping[str, Any]]]) -> Iterator
                 (*path, "id"), f"the {kind} id '{name}' is taken by {first}", "Rename one of them."
             )
         seen.setdefault(name, path)
-
-
-def _did_you_mean(name: str, known: Mapping[str, Any] | set[str], otherwise: str) -> str:
-    close = get_close_matches(name, sorted(known), n=1, cutoff=_ALIKE)
-    return f"Did you mean '{close[0]}'? {otherwise}" if close else otherwise
-
-
-def _entries(
-    parent: Mapping[str, Any], key: str, path: Path_
-) -> Iterator[tuple[Path_, Mapping[str, Any]]]:
-    """Yield the mappings in the list at `key`, each with its path."""
-    items = parent.get(key)
-    for at, item in enumerate(items if isinstance(items, list) else []):
-        if isinstance(item, Mapping):
-            yield (*path, key, at), item
-
-
-def _members(
-    parent: Mapping[str, Any], key: str, path: Path_
-) -> Iterator[tuple[Path_, Mapping[str, Any]]]:
-    """Yield the mappings in the mapping at `key`, each with its path."""
-    for name, item in _named(parent, key):
-        if isinstance(item, Mapping):
-            yield (*path, key, name), item
-
-
-def _named(parent: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any]]:
-    items = parent.get(key)
-    yield from items.items() if isinstance(items, Mapping) else ()
-
-
-def _is_number(value: Any) -> bool:
-    # The model reports what is infinite or not a number.
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _number(parent: Mapping[str, Any], key: str, default: float | None = None) -> float | None:
-    value = parent.get(key, default)
-    return float(value) if _is_number(value) else None

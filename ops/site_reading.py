@@ -10,6 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from headcount.domain.cameras import OccupancySettings
+from headcount.domain.kept_frames import KeptFrames
+from headcount.domain.points import BacnetReference, Point
 from headcount.domain.policy import Band, DeviceGroup, Policy
 from headcount.errors import SiteError
 from headcount.site import Site
@@ -17,8 +19,16 @@ from ops.site_checks import contradictions
 from ops.yaml_lines import LineFault, Path_, UnreadableYamlError, YamlTree, read_yaml
 
 # Domain types check themselves and stop at their first fault; here they are asked for the others.
-_TYPE_AT = {"policy": Policy, "occupancy": OccupancySettings}
+_TYPE_AT = {
+    "policy": Policy,
+    "occupancy": OccupancySettings,
+    "kept_frames": KeptFrames,
+    "point": Point,
+    "bacnet": BacnetReference,
+}
 _TYPE_IN = {"policies": Policy, "device_groups": DeviceGroup, "bands": Band}
+# The fields that are true or false.
+_EITHER_OR = {"allowed", "dry_run", "uncertain"}
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
 _MISSING_KEY = {"missing", "missing_argument", "missing_keyword_only_argument"}
 _TEXT = ("this should be text", "Write text; a number or a date meant as text needs quotes.")
@@ -26,6 +36,7 @@ _WHOLE = ("this should be a whole number", "Write digits without a point or quot
 _NUMBER = ("this should be a number", "Write digits, with a point for fractions.")
 _LIST = ("this should be a list", "Write one line with a hyphen per item.")
 _MAPPING = ("this should be a mapping", "Write one `key: value` per line.")
+_EITHER = ("this should be true or false", "Write true or false without quotes.")
 _DATE = ("this should be a date", "Write it as 2026-12-24.")
 # What pydantic's kinds of errors are called here, and what to do about each.
 _IN_WORDS = {
@@ -42,6 +53,8 @@ _IN_WORDS = {
     "model_type": _MAPPING,
     "model_attributes_type": _MAPPING,
     "dataclass_type": _MAPPING,
+    "bool_type": _EITHER,
+    "bool_parsing": _EITHER,
     "date_type": _DATE,
     "date_parsing": _DATE,
     "date_from_datetime_parsing": _DATE,
@@ -50,8 +63,18 @@ _IN_WORDS = {
 }
 # The bounds that pydantic puts into an error's context.
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-# What stands in for a required field that is missing, so that its neighbours are still heard.
-_STAND_INS: dict[str, Any] = {"id": "x", "kind": "x", "max_level": 1, "people": 1, "levels": {}}
+# What stands in for a field that is missing or wrong, so that its neighbours are still heard.
+_STAND_INS: dict[str, Any] = {
+    "id": "x",
+    "kind": "x",
+    "max_level": 1,
+    "people": 1,
+    "levels": {},
+    "device": 0,
+    "object": "binary-output,0",
+    # Not required, but a point whose only part is wrong does not say nothing.
+    "bacnet": {"device": 0, "object": "analog-output,0"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +159,11 @@ def _examine(tree: YamlTree) -> tuple[Site | None, list[LineFault]]:
     except ValidationError as wrong:
         faults += [_located(e, tree) for e in wrong.errors() if not _is_said_elsewhere(e)]
     told = [fault.path for fault in faults]
-    # The model takes true for 1, and no field of a site is either true or false.
+    # The model takes true for 1 where a number belongs.
     faults += [
         LineFault(tree.line_of(path), path, f"`{said}` is no number", "Write the number in digits.")
         for path, said in _booleans(tree.value, ())
-        if path not in told
+        if path not in told and path[-1] not in _EITHER_OR
     ]
     for path, message in _domain_faults(tree.value, ()):
         # A check across fields has said the same, more exactly.
@@ -214,7 +237,7 @@ def _complaints(kind: type[Any], values: Mapping[str, Any]) -> Iterator[tuple[Pa
     optional = {f.name for f in fields(kind) if not _required(f)}
     left = dict(values)
     while True:
-        heard = _complaint(kind, left, optional)
+        heard = _complaint(kind, left)
         if heard is None:
             return
         blamed = next(
@@ -222,8 +245,7 @@ def _complaints(kind: type[Any], values: Mapping[str, Any]) -> Iterator[tuple[Pa
                 name
                 for name in left
                 if name in optional
-                and _complaint(kind, {n: v for n, v in left.items() if n != name}, optional)
-                != heard
+                and _complaint(kind, {n: v for n, v in left.items() if n != name}) != heard
             ),
             None,
         )
@@ -238,7 +260,7 @@ def _required(field: Any) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
 
-def _complaint(kind: type[Any], values: dict[str, Any], optional: set[str]) -> str | None:
+def _complaint(kind: type[Any], values: dict[str, Any]) -> str | None:
     """Return what the type says of `values`, without those that are of the wrong type."""
     adapter = TypeAdapter(kind)
     while True:
@@ -250,7 +272,7 @@ def _complaint(kind: type[Any], values: dict[str, Any], optional: set[str]) -> s
                 return str(first.get("ctx", {}).get("error", first["msg"]))
             name = str(first["loc"][0])
             values = {key: item for key, item in values.items() if key != name}
-            if name not in optional and name in {f.name for f in fields(kind)}:
+            if name in _STAND_INS and name in {f.name for f in fields(kind)}:
                 values[name] = _STAND_INS[name]
         else:
             return None

@@ -264,6 +264,38 @@ def test_a_state_survives_json():
     assert states.validate_json(text) == building.state
 
 
+def test_all_that_is_remembered_survives_json():
+    metered = replace(ROOM, devices=(AC, replace(LIGHTS, device_power_w=50)), capacity=4)
+    building = Building(metered, acknowledges=False)
+    building.hear(0, OCCUPIED, 4, people_high=5, p_vacant=0.0, last_seen_at=at(0))
+    building.answer(1, building.commands[1])
+    building.hear(2, OCCUPIED, 2)
+    building.read_meter(3, 500)
+    building.take_in_hand(4, level=1, group="ac")
+    building.book(5, 60, 120, people=3)
+    states = TypeAdapter(ControlState)
+
+    text = states.dump_json(building.state, exclude_defaults=True)
+
+    assert building.state.groups["lights"].excess is not None
+    assert building.state.groups["ac"].override is not None
+    assert building.state.below_capacity_since == at(2)
+    assert states.validate_json(text) == building.state
+
+
+def test_a_state_from_before_bookings_and_overrides_is_read():
+    stored = """{
+        "occupancy": {"state": "OCCUPIED", "people": 4, "observed_at": "2026-03-02T12:00:00Z"},
+        "state": "OCCUPIED", "state_since": "2026-03-02T12:00:00Z",
+        "groups": {"ac": {"level": 1, "raised_at": "2026-03-02T12:00:00Z"},
+                   "lights": {"level": 2, "raised_at": "2026-03-02T12:00:00Z"}}
+    }"""
+    state = TypeAdapter(ControlState).validate_json(stored)
+
+    assert decide(at(60), None, ROOM, state).commands == ()
+    assert decide(at(60), Occupancy(OCCUPIED, 10, at(60)), ROOM, state).commands != ()
+
+
 steps = st.lists(
     st.tuples(
         st.floats(0.5, 90), st.sampled_from([OCCUPIED, VACANT, UNKNOWN, None]), st.integers(1, 12)

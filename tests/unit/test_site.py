@@ -1,12 +1,15 @@
 """Site documents as the functions and commands use them."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from headcount.domain.policy import Policy
 from headcount.errors import SiteError
-from headcount.site import OpenSpan, RoomConfig, Site
+from headcount.site import CameraConfig, RoomConfig, Site
+from headcount.site_hours import OpenSpan
 from ops.site_reading import examine_site, read_site
 
 EXAMPLE = Path(__file__).parents[2] / "sites/example.yaml"
@@ -81,6 +84,46 @@ def test_opening_hours_may_end_at_midnight() -> None:
 
     assert (span.opens_min, span.closes_min) == (480, 1440)
     assert str(span) == "08:00-24:00"
+
+
+def test_the_hours_of_a_room_are_read_by_the_clock_of_the_site(example: Site) -> None:
+    hours = example.room("open-plan").as_room(example.id).hours
+    in_berlin = ZoneInfo("Europe/Berlin")
+
+    assert hours is not None
+    assert hours.is_open(datetime(2026, 7, 6, 7, tzinfo=in_berlin))
+    assert not hours.is_open(datetime(2026, 7, 6, 7, tzinfo=UTC).replace(hour=4, minute=59))
+    assert not hours.is_open(datetime(2026, 12, 25, 12, tzinfo=in_berlin))
+
+
+def test_a_room_without_a_schedule_has_no_hours_for_a_rule_to_ask(example: Site) -> None:
+    assert example.room("server-room").as_room(example.id).hours is None
+
+
+def test_a_capacity_decides_about_alerts_and_so_belongs_to_the_policy_version(
+    example: Site,
+) -> None:
+    room = example.room("boardroom")
+
+    assert room.model_copy(update={"capacity": 13}).policy_version != room.policy_version
+
+
+def test_what_was_measured_of_a_camera_reaches_the_estimator() -> None:
+    config = CameraConfig(id="a", detection_rate=0.7, false_alarm_rate=0.02, overlap=0.25)
+
+    camera = config.as_camera()
+
+    assert (camera.detection_rate, camera.false_alarm_rate, camera.overlap) == (0.7, 0.02, 0.25)
+
+
+def test_the_example_shows_what_a_device_group_may_say(example: Site) -> None:
+    ac, lights = example.room("boardroom").as_room(example.id).devices[:2]
+    aired = example.room("open-plan").as_room(example.id).devices[0]
+
+    assert ac.precondition_s > 0
+    assert aired.standby_level == 1
+    assert lights.device_power_w is not None
+    assert str(lights.point) == "bacnet://260013/analog-value,2/present-value"
 
 
 def test_a_source_without_its_variable_is_an_error(example: Site) -> None:

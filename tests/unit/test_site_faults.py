@@ -252,6 +252,94 @@ FAULTS: dict[str, tuple[str, str, list[tuple[int, str, str]]]] = {
         "    cameras:\n      id: lab-1\n",
         [(27, "rooms[1].cameras", "be a list")],
     ),
+    "an unknown room switched off at close that never closes": (
+        "hold_off_s: 900",
+        'unknown_at_close: "off"',
+        [(23, "rooms[0].policy", "Give it a schedule with opening hours")],
+    ),
+    "switching off at close what is never switched off": (
+        "hold_off_s: 600",
+        "unknown_at_close: off",
+        [(36, "rooms[1].policy.when_empty", "Write keep or tell for unknown_at_close")],
+    ),
+    "standby without opening hours": (
+        "        max_level: 2\n",
+        "        max_level: 2\n        standby_level: 1\n",
+        [(22, "rooms[0].device_groups[0].standby_level", "has no opening hours")],
+    ),
+    "standby in a room that is never lowered": (
+        "      - {id: ac, kind: hvac, max_level: 2}\n",
+        "      - {id: ac, kind: hvac, max_level: 2, standby_level: 1}\n",
+        [(30, "rooms[1].device_groups[0].standby_level", "Delete standby_level")],
+    ),
+    "a machine that may rest when a booking starts": (
+        "        max_level: 2\n",
+        "        max_level: 2\n        precondition_s: 60\n        min_rest_s: 300\n",
+        [(22, "rooms[0].device_groups[0].precondition_s", "Raise precondition_s")],
+    ),
+    "too little switching to come down again": (
+        "        max_level: 2\n",
+        "        max_level: 2\n        max_switches_per_hour: 2\n",
+        [(22, "rooms[0].device_groups[0].max_switches_per_hour", "Allow 3 or more")],
+    ),
+    "a BACnet object that takes no command": (
+        "        max_level: 2\n",
+        "        max_level: 2\n        point:\n          bacnet: {device: 1, object: 'file,1'}\n",
+        [(23, "rooms[0].device_groups[0].point.bacnet", "takes no command")],
+    ),
+    "an unknown key of a point": (
+        "        max_level: 2\n",
+        "        max_level: 2\n        point: {brick: Lighting_Zone, entity: x}\n",
+        [(22, "rooms[0].device_groups[0].point.brick", "Did you mean `brick_class`?")],
+    ),
+    "a meter to act upon that has nothing to be held against": (
+        "hold_off_s: 900",
+        "when_excess: command",
+        [(23, "rooms[0].policy", "Add device_power_w to a group")],
+    ),
+    "an empty room switched off before its cameras look again": (
+        "hold_off_s: 600",
+        "hold_off_s: 2",
+        [(37, "rooms[1].policy.hold_off_s", "Raise hold_off_s to 5")],
+    ),
+    "a dry run that is neither": (
+        "hold_off_s: 600",
+        "dry_run: perhaps",
+        [(37, "rooms[1].policy.dry_run", "Write true or false")],
+    ),
+    "a camera that finds more than there is": (
+        "      - id: lab-1\n",
+        "      - id: lab-1\n        detection_rate: 2\n",
+        [(29, "rooms[1].cameras[0].detection_rate", "at most 1")],
+    ),
+    "frames kept more often than a site may": (
+        "time_zone: Europe/Berlin\n",
+        "time_zone: Europe/Berlin\nkept_frames: {every_s: 30, expire_days: 91}\n",
+        [
+            (3, "kept_frames.every_s", "Write 60 (a minute) to 86400 (a day)"),
+            (3, "kept_frames.expire_days", "Write 1 to 90"),
+        ],
+    ),
+    "frames of a camera kept for no day": (
+        "      - id: lab-1\n",
+        "      - id: lab-1\n        kept_frames: {expire_days: 0}\n",
+        [(29, "rooms[1].cameras[0].kept_frames.expire_days", "expire_days is 0")],
+    ),
+    "a misspelt setting of kept frames": (
+        "time_zone: Europe/Berlin\n",
+        "time_zone: Europe/Berlin\nkept_frames: {expires_days: 7}\n",
+        [(3, "kept_frames.expires_days", "mean `expire_days`")],
+    ),
+    "a camera that may mean yes or no to kept frames": (
+        "      - id: lab-1\n",
+        "      - id: lab-1\n        kept_frames:\n",
+        [(29, "rooms[1].cameras[0].kept_frames", "Write {allowed: false}")],
+    ),
+    "kept frames that are uncertain and neither true nor false": (
+        "time_zone: Europe/Berlin\n",
+        "time_zone: Europe/Berlin\nkept_frames: {uncertain: perhaps}\n",
+        [(3, "kept_frames.uncertain", "Write true or false")],
+    ),
     "a key given twice": (
         "capacity: 12",
         "capacity: 12\n    capacity: 13",
@@ -312,6 +400,24 @@ def test_two_faults_of_one_policy_are_both_named(tmp_path: Path) -> None:
     )
 
     assert [fault.line for fault in reading.faults] == [37, 38]
+
+
+def test_a_room_may_be_run_dry(tmp_path: Path) -> None:
+    reading = examine(tmp_path, VALID.replace("hold_off_s: 600", "dry_run: true"))
+
+    assert list(reading.lines()) == []
+    assert reading.site is not None
+    assert reading.site.room("lab").policy.dry_run is True
+
+
+def test_what_contradicts_in_a_room_is_named_beside_a_misspelt_key(tmp_path: Path) -> None:
+    text = VALID.replace("    capacity: 12", "    capacty: 12")
+
+    reading = examine(
+        tmp_path, text.replace("max_level: 2\n", "max_level: 2\n        standby_level: 2\n", 1)
+    )
+
+    assert [fault.line for fault in reading.faults] == [13, 14, 22, 22]
 
 
 def test_a_password_is_not_repeated_in_its_fault(tmp_path: Path) -> None:

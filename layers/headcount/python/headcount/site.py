@@ -4,205 +4,35 @@ The domain's own types nest as fields, so a document is read straight into what 
 are made with. `headcount site validate` adds the checks across fields, with lines.
 """
 
-import re
 from collections.abc import Mapping
-from datetime import date
-from enum import StrEnum
 from hashlib import sha256
-from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PlainSerializer,
-    Tag,
-    model_validator,
-)
+from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from headcount.domain.cameras import Camera, OccupancySettings
+from headcount.domain.kept_frames import KeptFrames
 from headcount.domain.policy import DeviceGroup, Policy, Room
-from headcount.locations import carries_login
+from headcount.site_fields import (
+    PLACEHOLDER,
+    Document,
+    EmailAddress,
+    Identifier,
+    PhoneNumber,
+    TimeZone,
+    VideoSource,
+)
+from headcount.site_hours import Schedule
 
 # 48 bits: enough to tell the versions of one document or policy apart at sight.
 _VERSION_HEX_DIGITS = 12
-_MINUTES_A_DAY = 24 * 60
 # Kinesis Video's limits on a fragment, in seconds.
 _SHORTEST_FRAGMENT_S, _LONGEST_FRAGMENT_S = 1, 20
 # Kinesis Video keeps media for ten years at most.
 _LONGEST_RETENTION_H = 87_600
-_PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
-
-
-class Document(BaseModel):
-    """A part of a site document: unknown keys are refused, for they are misspelt ones."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-def _identifier(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9-]{1,60}", value):
-        raise PydanticCustomError(
-            "identifier",
-            "'{value}' is no id",
-            {"value": value, "remedy": "Use 1 to 60 of a-z, 0-9 and the hyphen."},
-        )
-    return value
-
-
-def _time_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as fault:
-        # OSError: a folder of zones (Europe), or a name longer than a file's may be.
-        raise PydanticCustomError(
-            "time_zone",
-            "there is no time zone '{value}'",
-            {"value": value, "remedy": "Use a name such as Europe/Berlin or America/New_York."},
-        ) from fault
-    return value
-
-
-def _email(value: str) -> str:
-    # As strict as a typing error needs: only the mail server knows whether the box exists.
-    if not re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", value):
-        raise PydanticCustomError(
-            "email",
-            "'{value}' is no e-mail address",
-            {"value": value, "remedy": "Write it as name@example.com."},
-        )
-    return value
-
-
-def _phone(value: str) -> str:
-    if not re.fullmatch(r"\+[1-9][0-9]{6,14}", value):
-        raise PydanticCustomError(
-            "phone",
-            "'{value}' is no phone number in E.164 form",
-            {
-                "value": value,
-                "remedy": 'Write "+", country code and number without spaces, in quotes: '
-                '"+4930123456".',
-            },
-        )
-    return value
-
-
-def _source(value: str) -> str:
-    filled = _PLACEHOLDER.sub("", value)
-    try:
-        urlsplit(filled)
-    except ValueError as fault:
-        raise PydanticCustomError(
-            "source",
-            "the source is no path and no URL",
-            {"remedy": "Write the address of an IPv6 camera in brackets: rtsp://[fe80::1]/stream."},
-        ) from fault
-    if carries_login(filled):
-        # The value is not repeated: a message ends in logs, and a password must not.
-        raise PydanticCustomError(
-            "credentials",
-            "the source carries a login, and a site document is no place for one",
-            {
-                "remedy": "Write ${NAME} in its place (rtsp://${LOBBY_LOGIN}@10.0.0.4/stream) and "
-                "set the variable NAME where the video is opened, e.g. from AWS Secrets Manager."
-            },
-        )
-    return value
-
-
-Identifier = Annotated[str, AfterValidator(_identifier)]
-
-
-class Weekday(StrEnum):
-    """Days in the order of `date.weekday()`."""
-
-    MONDAY = "monday"
-    TUESDAY = "tuesday"
-    WEDNESDAY = "wednesday"
-    THURSDAY = "thursday"
-    FRIDAY = "friday"
-    SATURDAY = "saturday"
-    SUNDAY = "sunday"
-
-
-class OpenSpan(Document):
-    """From when to when a room is open, in minutes since midnight; in a document "08:00-18:30"."""
-
-    opens_min: int = Field(ge=0, lt=_MINUTES_A_DAY)
-    closes_min: int = Field(gt=0, le=_MINUTES_A_DAY)
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the span that `text` names.
-
-        Raises:
-            PydanticCustomError: If it is no span, or ends before it starts.
-        """
-        match = re.fullmatch(r"(\d{1,2}):([0-5]\d)\s*-\s*(\d{1,2}):([0-5]\d)", text.strip())
-        hours = [int(part) for part in match.groups()] if match else [99, 0, 99, 0]
-        opens_min, closes_min = hours[0] * 60 + hours[1], hours[2] * 60 + hours[3]
-        if opens_min >= _MINUTES_A_DAY or closes_min > _MINUTES_A_DAY:
-            raise PydanticCustomError(
-                "open_span",
-                "'{text}' is no span of opening hours",
-                {"text": text, "remedy": 'Write it as "08:00-18:30"; midnight is 24:00.'},
-            )
-        if closes_min <= opens_min:
-            raise PydanticCustomError(
-                "open_span",
-                "the opening hours '{text}' end before they start",
-                {
-                    "text": text,
-                    "remedy": "Over midnight, write two: until 24:00, and from 00:00 on the "
-                    "next day.",
-                },
-            )
-        return cls(opens_min=opens_min, closes_min=closes_min)
-
-    def __str__(self) -> str:
-        return "-".join(
-            f"{minutes // 60:02d}:{minutes % 60:02d}"
-            for minutes in (self.opens_min, self.closes_min)
-        )
-
-
-def _span(value: Any) -> Any:
-    return OpenSpan.parse(value) if isinstance(value, str) else value
-
-
-def _apart(spans: tuple[OpenSpan, ...]) -> tuple[OpenSpan, ...]:
-    for earlier, later in pairwise(sorted(spans, key=lambda span: span.opens_min)):
-        if later.opens_min < earlier.closes_min:
-            raise PydanticCustomError(
-                "open_span",
-                "the opening hours {earlier} and {later} overlap",
-                {
-                    "earlier": str(earlier),
-                    "later": str(later),
-                    "remedy": "Join them, or end the one before the other starts.",
-                },
-            )
-    return spans
-
-
-_Span = Annotated[OpenSpan, BeforeValidator(_span), PlainSerializer(str)]
-
-
-class Schedule(Document):
-    """When a room is open, by the clock of the site's time zone."""
-
-    open: Mapping[Weekday, Annotated[tuple[_Span, ...], AfterValidator(_apart)]] = Field(
-        default_factory=dict, description="Weekday to spans; a day not named is closed."
-    )
-    holidays: tuple[date, ...] = Field(default=(), description="Dates on which it is closed.")
+# The estimator's own bounds, said here so that a fault is named at its line.
+_LOWEST_DETECTION_RATE, _HIGHEST_FALSE_ALARM_RATE = 0.05, 0.5
 
 
 class Contact(Document):
@@ -210,10 +40,8 @@ class Contact(Document):
 
     id: Identifier = Field(description="What rooms call it.")
     name: str = ""
-    email: Annotated[str, AfterValidator(_email)] | None = None
-    phone: Annotated[str, AfterValidator(_phone)] | None = Field(
-        default=None, description="For text messages, in E.164 form."
-    )
+    email: EmailAddress | None = None
+    phone: PhoneNumber | None = Field(default=None, description="For text messages, in E.164 form.")
 
     def endpoints(self) -> tuple[tuple[Literal["email", "sms"], str], ...]:
         """Return (SNS protocol, address) of every way to reach it."""
@@ -237,7 +65,7 @@ class CameraConfig(Document):
     """One camera of a room."""
 
     id: Identifier = Field(description="Unique in the site: it names the video stream.")
-    source: Annotated[str, AfterValidator(_source)] | None = Field(
+    source: VideoSource | None = Field(
         default=None, description="Where its video is: a file, or an rtsp:// or http(s):// URL."
     )
     view: str = Field(
@@ -245,12 +73,33 @@ class CameraConfig(Document):
     )
     motion_threshold: float | None = Field(default=None, gt=0, le=1)
     scene_change_threshold: float | None = Field(default=None, gt=0, le=1)
+    detection_rate: float | None = Field(
+        default=None,
+        ge=_LOWEST_DETECTION_RATE,
+        le=1,
+        description="Share of the faces that the model finds in its view.",
+    )
+    false_alarm_rate: float | None = Field(
+        default=None,
+        ge=0,
+        le=_HIGHEST_FALSE_ALARM_RATE,
+        description="Faces a frame that are none, in its view.",
+    )
+    overlap: float = Field(
+        default=0,
+        ge=0,
+        lt=1,
+        description="Share of the people in its view who are also in another view of the room.",
+    )
     sample_every_s: float = Field(default=5, gt=0, description="Seconds between counted frames.")
     fragment_s: float = Field(
         default=2,
         ge=_SHORTEST_FRAGMENT_S,
         le=_LONGEST_FRAGMENT_S,
         description="Seconds of video in a fragment: the gateway's key frame interval.",
+    )
+    kept_frames: KeptFrames | None = Field(
+        default=None, description="Instead of what the site says of it."
     )
 
     def as_camera(self) -> Camera:
@@ -260,6 +109,9 @@ class CameraConfig(Document):
             view=self.view,
             motion_threshold=self.motion_threshold,
             scene_change_threshold=self.scene_change_threshold,
+            detection_rate=self.detection_rate,
+            false_alarm_rate=self.false_alarm_rate,
+            overlap=self.overlap,
         )
 
     def source_with(self, environ: Mapping[str, str]) -> str | None:
@@ -270,7 +122,7 @@ class CameraConfig(Document):
         """
         if self.source is None:
             return None
-        return _PLACEHOLDER.sub(lambda found: environ[found[1]], self.source)
+        return PLACEHOLDER.sub(lambda found: environ[found[1]], self.source)
 
 
 class RoomFacts(Document):
@@ -289,7 +141,7 @@ class RoomFacts(Document):
 class RoomConfig(RoomFacts):
     """A room with its policy in place: what is deployed, and what a simulation runs."""
 
-    time_zone: Annotated[str, AfterValidator(_time_zone)]
+    time_zone: TimeZone
     policy: Policy
 
     @property
@@ -297,7 +149,14 @@ class RoomConfig(RoomFacts):
         """A name for everything that decides about devices: equal if and only if they decide so."""
         return _version(
             self.model_dump_json(
-                include={"policy", "device_groups", "occupancy", "schedule", "time_zone"}
+                include={
+                    "capacity",
+                    "policy",
+                    "device_groups",
+                    "occupancy",
+                    "schedule",
+                    "time_zone",
+                }
             )
         )
 
@@ -305,7 +164,7 @@ class RoomConfig(RoomFacts):
         """Return the domain's room.
 
         Raises:
-            ValueError: If bands, cameras and device groups contradict each other.
+            ValueError: If bands, cameras, device groups and hours contradict each other.
         """
         return Room(
             site_id=site_id,
@@ -315,6 +174,8 @@ class RoomConfig(RoomFacts):
             policy=self.policy,
             occupancy=self.occupancy,
             policy_version=self.policy_version,
+            capacity=self.capacity,
+            hours=self.schedule.hours(self.time_zone),
         )
 
 
@@ -341,6 +202,7 @@ class CameraBinding(Document):
     stream_arn: str
     sample_every_s: float
     fragment_s: float
+    kept_frames: KeptFrames | None = None
 
 
 class Site(Document):
@@ -349,7 +211,7 @@ class Site(Document):
     format: Literal[1] = Field(default=1, description="Of this document; 1 is the only one yet.")
     id: Identifier
     name: str = ""
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+    time_zone: TimeZone = Field(
         description="IANA name: opening hours and holidays are read by its clock."
     )
     retention_hours: int = Field(
@@ -357,6 +219,9 @@ class Site(Document):
         ge=1,
         le=_LONGEST_RETENTION_H,
         description="How long Kinesis Video keeps the video.",
+    )
+    kept_frames: KeptFrames | None = Field(
+        default=None, description="Which frames may be kept to learn from; without it none."
     )
     contacts: tuple[Contact, ...] = ()
     policies: Mapping[str, Policy] = Field(
@@ -384,6 +249,11 @@ class Site(Document):
             )
             for room in self.rooms
         )
+
+    def kept_frames_of(self, camera: CameraConfig) -> KeptFrames | None:
+        """Return what may be kept of a camera, or None if nothing may."""
+        said = self.kept_frames if camera.kept_frames is None else camera.kept_frames
+        return said if said is not None and said.allowed else None
 
     def room(self, room_id: str) -> RoomConfig:
         """Return one room with its policy in place.

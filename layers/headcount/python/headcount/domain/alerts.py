@@ -15,6 +15,9 @@ class AlertKind(StrEnum):
     OCCUPANCY_UNKNOWN = "occupancy_unknown"
     COMMAND_UNACKNOWLEDGED = "command_unacknowledged"
     COMMAND_REFUSED = "command_refused"
+    OVER_CAPACITY = "over_capacity"
+    UNKNOWN_AT_CLOSE = "unknown_at_close"
+    ENERGY_EXCESS = "energy_excess"
 
 
 _SEVERITY = {
@@ -22,6 +25,9 @@ _SEVERITY = {
     AlertKind.OCCUPANCY_UNKNOWN: Severity.WARNING,
     AlertKind.COMMAND_UNACKNOWLEDGED: Severity.CRITICAL,
     AlertKind.COMMAND_REFUSED: Severity.WARNING,
+    AlertKind.OVER_CAPACITY: Severity.WARNING,
+    AlertKind.UNKNOWN_AT_CLOSE: Severity.WARNING,
+    AlertKind.ENERGY_EXCESS: Severity.WARNING,
 }
 
 

@@ -1,8 +1,11 @@
 """What the devices of a room should do, from what is known of the room.
 
-Up at once, down after the hold-off. UNKNOWN holds what was last commanded and never lowers
-anything. A command waits for its acknowledgement, is asked again under the same key, and ends
-in an alert. Pure: the time is an argument, and somebody else sends what is decided.
+Up at once, down after the hold-off. UNKNOWN holds what was last commanded; the opening hours may
+then raise it, and nothing lowers it but a site that says so for a closed room. A command waits for
+its acknowledgement, is asked again under the same key, and ends in an alert. Pure: the time is an
+argument, and somebody else sends what is decided.
+
+Which level is needed is said in `needs`, when it may change in `switching`.
 """
 
 from collections.abc import Mapping
@@ -10,21 +13,33 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from headcount.domain.alerts import Alert, AlertKind, alert_key
+from headcount.domain.bookings import noted, to_come
+from headcount.domain.commands import answer_due, relinquishment, send
+from headcount.domain.control_alerts import alert_moments, below_capacity_since, update_alerts
 from headcount.domain.control_state import (
     Acknowledgement,
+    BookingNotice,
     Command,
     ControlState,
     Decision,
     GroupState,
-    Lowering,
+    MeterNotice,
     Occupancy,
+    OverrideNotice,
 )
+from headcount.domain.metering import excess_alert, judged
+from headcount.domain.needs import Need, booking_moments, needed
+from headcount.domain.overriding import overridden, released
 from headcount.domain.policy import DeviceGroup, Room
-from headcount.domain.terms import OccupancyState, Trigger, WhenEmpty
-from headcount.identifiers import deterministic_id
+from headcount.domain.situation import Situation
+from headcount.domain.switching import level_moments, steer
+from headcount.domain.terms import OccupancyState, Trigger
 
 # Chosen: a sentence of the BMS's own. It ends in an alert, and what is kept of a room is bounded.
 _REASON_CHARACTERS = 200
+# Chosen: control looks at every room each minute, and a queue delays by a quarter of an hour at
+# most. What the calendar says for later needs no wake of its own, sent on and on until then.
+_SOON = timedelta(minutes=15)
 
 
 def decide(
@@ -44,22 +59,9 @@ def decide(
         trigger: What commands are said to come from.
     """
     known = _newer(state.occupancy, occupancy)
-    believed = _believe(now, known, room)
-    since = state.state_since if state.state is believed and state.state_since else now
-    state = replace(state, occupancy=known, state=believed, state_since=since)
-
-    groups: dict[str, GroupState] = {}
-    commands: list[Command] = []
-    for device in room.devices:
-        group = state.groups.get(device.id, GroupState())
-        group = _steer(now, group, device, room, state, trigger)
-        group, command = _send(now, group, room, _needed(device, room, state))
-        groups[device.id] = group
-        if command is not None:
-            commands.append(command)
-
-    alerts = _alerts(now, room, replace(state, groups=groups))
-    return _decision(now, room, replace(state, groups=groups), tuple(commands), alerts)
+    if known is not state.occupancy:
+        state = replace(state, occupancy=known)
+    return _decide(now, state, room, trigger)
 
 
 def acknowledge(now: datetime, ack: Acknowledgement, room: Room, state: ControlState) -> Decision:
@@ -81,7 +83,108 @@ def acknowledge(now: datetime, ack: Acknowledgement, room: Room, state: ControlS
             correlation_id=group.waiting.correlation_id,
         )
         alerts[refused.key] = refused
-    return _decision(now, room, replace(state, groups=groups), (), alerts)
+    at = Situation(now, room, state, Trigger.TIMER)
+    needs = {
+        device.id: needed(device, groups.get(device.id, GroupState()), at)
+        for device in room.devices
+    }
+    return _decision(at, groups, needs, alerts)
+
+
+def override(now: datetime, notice: OverrideNotice, room: Room, state: ControlState) -> Decision:
+    """Return what follows when somebody takes devices into their own hands, or gives them back.
+
+    Meanwhile nothing is commanded: the BMS's own priority wins, and we go on counting. Afterwards
+    the level that was set is the one to go on from.
+    """
+    reason = notice.reason[:_REASON_CHARACTERS]
+    notice = replace(notice, reason=reason)
+    groups = dict(state.groups)
+    for device in room.devices:
+        if notice.device_group in (None, device.id):
+            group = groups.get(device.id, GroupState())
+            groups[device.id] = overridden(group, device, notice, room.policy, now)
+    return _decide(now, replace(state, groups=groups), room, Trigger.OVERRIDE)
+
+
+def book(now: datetime, notice: BookingNotice, room: Room, state: ControlState) -> Decision:
+    """Return what follows from a booking that is made, changed or cancelled."""
+    bookings = noted(state.bookings, notice, now)
+    return _decide(now, replace(state, bookings=bookings), room, Trigger.BOOKING)
+
+
+def meter(now: datetime, notice: MeterNotice, room: Room, state: ControlState) -> Decision:
+    """Return what follows from a meter reading; an old one, or one of no group, changes nothing."""
+    return _decide(now, state, room, Trigger.TIMER, notice)
+
+
+def _decide(
+    now: datetime,
+    state: ControlState,
+    room: Room,
+    trigger: Trigger,
+    reading: MeterNotice | None = None,
+) -> Decision:
+    at = Situation(now, room, _believing(now, state, room), trigger)
+    if room.policy.dry_run is not state.dry_run:
+        at = replace(at, state=_handed_over(at))
+    groups: dict[str, GroupState] = {}
+    commands: list[Command] = []
+    proposed: list[Command] = []
+    alerts = dict(at.state.alerts)
+    needs: dict[str, Need] = {}
+    for device in room.devices:
+        group, needs[device.id], command, proposal = _settle(device, at, reading, alerts)
+        groups[device.id] = group
+        if command is not None:
+            commands.append(command)
+        if proposal is not None:
+            proposed.append(proposal)
+    update_alerts(alerts, at, groups)
+    return _decision(at, groups, needs, alerts, tuple(commands), tuple(proposed))
+
+
+def _believing(now: datetime, state: ControlState, room: Room) -> ControlState:
+    """Return the state with what is believed at `now`, and without bookings that are over."""
+    believed, bookings = _believe(now, state.occupancy, room), to_come(state.bookings, now)
+    since = state.state_since if state.state is believed and state.state_since else now
+    if believed is state.state and since is state.state_since and bookings is state.bookings:
+        return state
+    return replace(state, state=believed, state_since=since, bookings=bookings)
+
+
+def _settle(
+    device: DeviceGroup, at: Situation, reading: MeterNotice | None, alerts: dict[str, Alert]
+) -> tuple[GroupState, Need, Command | None, Command | None]:
+    """Return one device group as decided, its need, and what to command and to propose for it.
+
+    Args:
+        device: Of the room.
+        at: The decision to be made.
+        reading: Of a meter, if that is what has been told.
+        alerts: Those that are raised; the reading raises one or clears it here.
+    """
+    group = at.state.groups.get(device.id, GroupState())
+    if group.override is not None and at.now >= group.override.until:
+        group = released(group, group.override.until)
+        at = replace(at, trigger=Trigger.OVERRIDE)
+    need = needed(device, group, at)
+    asked = group.waiting
+    group = steer(device, group, need, at)
+    if reading is not None and reading.device_group == device.id:
+        group, is_excess = judged(reading, device, group, need, at)
+        if is_excess:
+            alert = excess_alert(reading, device, group, need, at)
+            alerts.setdefault(alert.key, alert)
+        elif is_excess is False:
+            alerts.pop(alert_key(at.room, AlertKind.ENERGY_EXCESS, device.id), None)
+    proposal = None
+    if at.room.policy.dry_run and group.waiting is not None and group.waiting is not asked:
+        # It is neither sent nor waited for, and the levels go on as if it had been carried out.
+        proposal = replace(group.waiting, attempt=1)
+        group = replace(group, waiting=asked)
+    group, command = send(group, at.room, need.level, at.now)
+    return group, need, command, proposal
 
 
 def _newer(known: Occupancy | None, told: Occupancy | None) -> Occupancy | None:
@@ -99,236 +202,81 @@ def _believe(now: datetime, known: Occupancy | None, room: Room) -> OccupancySta
     return known.state
 
 
-def _needed(device: DeviceGroup, room: Room, state: ControlState) -> int | None:
-    """Return the level that the room needs now, or None to hold what there is."""
-    if state.occupancy is None or state.state is OccupancyState.UNKNOWN:
-        return None
-    if state.state is OccupancyState.VACANT:
-        return None if room.policy.when_empty is WhenEmpty.TELL else room.policy.level(device.id, 0)
-    return room.policy.level(device.id, max(1, state.occupancy.people))
+def _handed_over(at: Situation) -> ControlState:
+    """Return the state as a dry run begins or ends.
 
-
-def _steer(
-    now: datetime,
-    group: GroupState,
-    device: DeviceGroup,
-    room: Room,
-    state: ControlState,
-    trigger: Trigger,
-) -> GroupState:
-    """Return the group at the level it should now have, with a new command if that changed."""
-    needed = _needed(device, room, state)
-    if needed is None or needed == group.level:
-        return replace(group, lowering=None)
-    if needed > (group.level or 0):
-        if now < _after(group.lowered_at, device.min_rest_s, now):
-            return replace(group, lowering=None)
-        return _commanded(now, group, device, needed, room, state, trigger)
-
-    lowering = group.lowering or Lowering(now, needed)
-    # The site may have been applied anew meanwhile, and the group have fewer devices now.
-    lowering = replace(lowering, level=min(max(lowering.level, needed), device.max_level))
-    group = replace(group, lowering=lowering)
-    if now < _lowering_due(lowering, group, device, room) or not _is_fresh(now, room, state):
-        return group
-    group = _commanded(now, group, device, lowering.level, room, state, trigger)
-    if needed < lowering.level:
-        return replace(group, lowering=Lowering(now, needed))
-    return group
-
-
-def _is_fresh(now: datetime, room: Room, state: ControlState) -> bool:
-    """Return whether the room has been seen within one heartbeat of the estimator.
-
-    What is older does not count as UNKNOWN before `occupancy_stale_s`, but who came meanwhile would
-    not have been seen: it is not enough to lower anything.
+    As it begins, every group that was commanded is given back, once, and the levels go on as
+    proposals. As it ends, nobody knows what the building did meanwhile: all is commanded anew.
     """
-    heard = timedelta(seconds=room.occupancy.heartbeat_s + room.occupancy.observation_gap_s)
-    return state.occupancy is not None and now - state.occupancy.observed_at <= heard
-
-
-def _lowering_due(
-    lowering: Lowering, group: GroupState, device: DeviceGroup, room: Room
-) -> datetime:
-    held = lowering.since + timedelta(seconds=room.policy.hold_off_s)
-    return max(held, _after(group.raised_at, device.min_run_s, held))
-
-
-def _after(moment: datetime | None, seconds: float, otherwise: datetime) -> datetime:
-    return otherwise if moment is None else moment + timedelta(seconds=seconds)
-
-
-def _commanded(
-    now: datetime,
-    group: GroupState,
-    device: DeviceGroup,
-    level: int,
-    room: Room,
-    state: ControlState,
-    trigger: Trigger,
-) -> GroupState:
-    known = state.occupancy
-    people = 0 if known is None or state.state is OccupancyState.VACANT else known.people
-    up = level > (group.level or 0)
-    key = deterministic_id("command", room.site_id, room.room_id, device.id, level, now.isoformat())
-    command = Command(
-        device_group=device.id,
-        level=level,
-        priority=device.priority,
-        requested_at=now,
-        sent_at=now,
-        expires_at=now + timedelta(seconds=room.policy.command_expiry_s),
-        reason=_reason(device, level, people, room, state),
-        trigger=trigger,
-        people=people,
-        state=state.state,
-        policy_version=room.policy_version,
-        idempotency_key=key,
-        # Not yet sent; `_send` counts.
-        attempt=0,
-        correlation_id=known.correlation_id if known is not None else "",
-    )
-    return GroupState(
-        level=level,
-        raised_at=now if up else group.raised_at,
-        lowered_at=group.lowered_at if up else now,
-        waiting=command,
-    )
-
-
-def _reason(device: DeviceGroup, level: int, people: int, room: Room, state: ControlState) -> str:
-    running = f"{device.id} {level} of {device.max_level}"
-    if state.state is OccupancyState.VACANT:
-        return f"nobody for {room.policy.hold_off_s:g} s since the room was vacant: {running}"
-    return f"{people} {'person' if people == 1 else 'people'}: {running}"
-
-
-def _send(
-    now: datetime, group: GroupState, room: Room, needed: int | None
-) -> tuple[GroupState, Command | None]:
-    """Return the group's command if it is to be sent now: new, or unanswered for too long."""
-    command = group.waiting
-    if command is None or command.attempt >= room.policy.max_attempts:
-        return group, None
-    if needed is not None and needed > command.level:
-        # Somebody has come back while the machine rests: do not insist on switching it off.
-        return group, None
-    if command.attempt == 0:
-        command = replace(command, attempt=1, sent_at=now)
-    elif now >= _answer_due(command, room) and now < command.expires_at:
-        command = replace(command, attempt=command.attempt + 1, sent_at=now, trigger=Trigger.RETRY)
-    else:
-        return group, None
-    return replace(group, waiting=command), command
-
-
-def _answer_due(command: Command, room: Room) -> datetime:
-    return command.sent_at + timedelta(seconds=room.policy.ack_timeout_s)
-
-
-def _alerts(now: datetime, room: Room, state: ControlState) -> dict[str, Alert]:
-    """Return the alerts that are true at `now`, by their keys."""
-    kept = {key: alert for key, alert in state.alerts.items() if _is_of_room(alert, room)}
-    vacant_key = alert_key(room, AlertKind.ROOM_VACANT)
-    unknown_key = alert_key(room, AlertKind.OCCUPANCY_UNKNOWN)
-    since = state.state_since or now
-    if state.state is not OccupancyState.UNKNOWN:
-        kept.pop(unknown_key, None)
-    elif unknown_key not in kept and now >= _unknown_due(since, room):
-        kept[unknown_key] = Alert.about(
-            room,
-            AlertKind.OCCUPANCY_UNKNOWN,
-            f"For {room.policy.unknown_hold_s / 60:g} minutes nobody can say whether room "
-            f"{room.room_id} is occupied. Its devices stay as they are; look at its cameras.",
-            correlation_id=state.occupancy.correlation_id if state.occupancy is not None else "",
-        )
-    if state.state is OccupancyState.OCCUPIED or room.policy.when_empty is WhenEmpty.OFF:
-        kept.pop(vacant_key, None)
-    elif _tells_vacancy(room, state) and now >= _vacancy_due(since, room):
-        kept.setdefault(vacant_key, _vacancy_alert(room, state))
-    for name, group in state.groups.items():
-        lost = group.waiting
-        if lost is not None and _given_up(now, lost, room):
-            alert = Alert.about(
-                room,
-                AlertKind.COMMAND_UNACKNOWLEDGED,
-                f"The BMS has not acknowledged {name} {lost.level} after {lost.attempt} attempts "
-                f"since {lost.requested_at:%H:%M:%S} UTC.",
-                device_group=name,
-                correlation_id=lost.correlation_id,
+    groups = dict(at.state.groups)
+    for device in at.room.devices:
+        group = groups.get(device.id, GroupState())
+        if not at.room.policy.dry_run:
+            groups[device.id] = GroupState(
+                level=group.level if group.override is not None else None,
+                override=group.override,
+                override_said_at=group.override_said_at,
+                released_at=group.released_at,
+                metered_at=group.metered_at,
             )
-            kept.setdefault(alert.key, alert)
-    return kept
-
-
-def _is_of_room(alert: Alert, room: Room) -> bool:
-    """Return whether an alert is about something that the room still has."""
-    groups = {device.id for device in room.devices}
-    return alert.device_group is None or alert.device_group in groups
-
-
-def _vacancy_alert(room: Room, state: ControlState) -> Alert:
-    told = state.occupancy.correlation_id if state.occupancy is not None else ""
-    message = f"Nobody is in room {room.room_id}."
-    if room.devices:
-        switched = room.policy.when_empty is WhenEmpty.OFF_AND_TELL
-        message += f" Its devices are {'switched off' if switched else 'left as they are'}."
-    return Alert.about(room, AlertKind.ROOM_VACANT, message, correlation_id=told)
-
-
-def _tells_vacancy(room: Room, state: ControlState) -> bool:
-    return state.state is OccupancyState.VACANT and room.policy.when_empty is not WhenEmpty.OFF
-
-
-def _vacancy_due(since: datetime, room: Room) -> datetime:
-    return since + timedelta(seconds=room.policy.hold_off_s)
-
-
-def _unknown_due(since: datetime, room: Room) -> datetime:
-    return since + timedelta(seconds=room.policy.unknown_hold_s)
-
-
-def _given_up(now: datetime, command: Command, room: Room) -> bool:
-    if now >= command.expires_at:
-        return True
-    return command.attempt >= room.policy.max_attempts and now >= _answer_due(command, room)
+        elif group.level is not None:
+            groups[device.id] = replace(group, waiting=relinquishment(device, at))
+    return replace(at.state, groups=groups, dry_run=at.room.policy.dry_run)
 
 
 def _decision(
-    now: datetime,
-    room: Room,
-    state: ControlState,
-    commands: tuple[Command, ...],
+    at: Situation,
+    groups: Mapping[str, GroupState],
+    needs: Mapping[str, Need],
     alerts: Mapping[str, Alert],
+    commands: tuple[Command, ...] = (),
+    proposed: tuple[Command, ...] = (),
 ) -> Decision:
-    raised = tuple(alert for key, alert in alerts.items() if key not in state.alerts)
-    cleared = tuple(alert for key, alert in state.alerts.items() if key not in alerts)
-    state = replace(state, alerts=alerts)
-    due = min(_due(now, room, state), default=None)
-    asked = state.check_at if state.check_at is not None and state.check_at > now else None
-    if due is None or (asked is not None and asked <= due):
-        return Decision(replace(state, check_at=asked), commands, raised, cleared)
-    return Decision(replace(state, check_at=due), commands, raised, cleared, check_again_at=due)
+    before = at.state.alerts
+    raised = tuple(alert for key, alert in alerts.items() if key not in before)
+    cleared = tuple(alert for key, alert in before.items() if key not in alerts)
+    below = below_capacity_since(at, alerts)
+    due = min(_due(at, groups, needs, below), default=None)
+    check_at = at.state.check_at
+    asked = check_at if check_at is not None and check_at > at.now else None
+    wake = due if due is not None and (asked is None or asked > due) else None
+    state = replace(
+        at.state,
+        groups=groups,
+        alerts=alerts,
+        below_capacity_since=below,
+        check_at=wake or asked,
+    )
+    return Decision(state, commands, raised, cleared, wake, proposed)
 
 
-def _due(now: datetime, room: Room, state: ControlState) -> list[datetime]:
-    """Return the moments after `now` at which something may have to be done."""
-    moments: list[datetime] = []
+def _due(
+    at: Situation,
+    groups: Mapping[str, GroupState],
+    needs: Mapping[str, Need],
+    below_since: datetime | None,
+) -> list[datetime]:
+    """Return the moments after now at which something may have to be done."""
+    now, room, state = at.now, at.room, at.state
+    due = alert_moments(at, below_since)
+    calendar: list[datetime] = []
     for device in room.devices:
-        group = state.groups.get(device.id, GroupState())
-        if group.lowering is not None:
-            moments.append(_lowering_due(group.lowering, group, device, room))
-        needed = _needed(device, room, state)
-        if needed is not None and needed > (group.level or 0) and group.lowered_at is not None:
-            moments.append(group.lowered_at + timedelta(seconds=device.min_rest_s))
+        group = groups.get(device.id)
+        if group is None:
+            continue
+        due += level_moments(device, group, needs[device.id], at)
         if group.waiting is not None:
-            moments.append(_answer_due(group.waiting, room))
-    since = state.state_since or now
-    if _tells_vacancy(room, state):
-        moments.append(_vacancy_due(since, room))
-    if state.state is OccupancyState.UNKNOWN:
-        moments.append(_unknown_due(since, room))
-    elif state.occupancy is not None:
+            due.append(answer_due(group.waiting, room))
+        if group.override is not None:
+            due.append(group.override.until)
+        if device.precondition_s > 0:
+            calendar += booking_moments(device, at)
+    if not at.is_unknown and state.occupancy is not None:
         stale = timedelta(seconds=room.policy.occupancy_stale_s)
-        moments.append(state.occupancy.observed_at + stale)
-    return [moment for moment in moments if moment > now]
+        due.append(state.occupancy.observed_at + stale)
+    standby = at.is_vacant and any(device.standby_level > 0 for device in room.devices)
+    if room.hours is not None and (at.is_unknown or standby):
+        change = room.hours.next_change(now)
+        calendar += () if change is None else (change,)
+    due += [moment for moment in calendar if moment - now <= _SOON]
+    return [moment for moment in due if moment > now]

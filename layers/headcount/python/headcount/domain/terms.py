@@ -33,6 +33,11 @@ class Trigger(StrEnum):
     OCCUPANCY = "occupancy"
     TIMER = "timer"
     RETRY = "retry"
+    BOOKING = "booking"
+    SCHEDULE = "schedule"
+    OVERRIDE = "override"
+    EXCESS = "excess"
+    POLICY = "policy"
 
 
 class WhenEmpty(StrEnum):
@@ -41,3 +46,40 @@ class WhenEmpty(StrEnum):
     OFF = "off"
     TELL = "tell"
     OFF_AND_TELL = "off_and_tell"
+
+
+class UnknownAtClose(StrEnum):
+    """What a site wants done when it closes and nobody can say whether a room is empty."""
+
+    KEEP = "keep"
+    TELL = "tell"
+    OFF = "off"
+
+
+class WhenExcess(StrEnum):
+    """What a site wants done when more energy runs than the people in a room need."""
+
+    IGNORE = "ignore"
+    TELL = "tell"
+    COMMAND = "command"
+
+
+class CameraStatus(StrEnum):
+    """What can be said of a camera's picture."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    FROZEN = "frozen"
+    DARK = "dark"
+    BLURRED = "blurred"
+    COVERED = "covered"
+    MOVED = "moved"
+
+
+class SensorKind(StrEnum):
+    """What in a building notices a person, other than a camera."""
+
+    PIR = "pir"
+    DOOR = "door"
+    SWITCH = "switch"
+    OTHER = "other"
