@@ -10,10 +10,11 @@ from aws_cdk.aws_sqs import DeadLetterQueue, Queue, QueueEncryption
 from constructs import Construct
 
 from cdk.components.alarms import Runbook, alarm_above
-from cdk.components.patterns import BMS_SOURCE, pattern_of
+from cdk.components.patterns import pattern_of
 from cdk.components.queue_function import alarm_on_dead_letters, dead_letter_queue
 from cdk.config import Stage
-from headcount.events import BmsCommandRequested
+from headcount.bms_events import BMS_SOURCE
+from headcount.events import BmsCommandRequested, ControlHeartbeat, RoomChecked
 
 # A BMS that reads a command and dies before it has carried it out gets it again after this.
 _VISIBILITY = Duration.seconds(30)
@@ -23,7 +24,10 @@ _COMMANDS_KEPT = Duration.hours(1)
 
 
 class BmsGateway(Construct):
-    """The BMS's mailbox: commands out by a queue, answers in by the bus."""
+    """The BMS's mailbox: commands, heartbeats and answers out by a queue, its own words by the bus.
+
+    What a dry run proposes is not in it, so that nothing carries it out by mistake.
+    """
 
     def __init__(
         self,
@@ -47,13 +51,12 @@ class BmsGateway(Construct):
                 max_receive_count=_MAX_RECEIVES, queue=self.dead_letters
             ),
         )
-        rule = Rule(
-            self,
-            "Requested",
-            event_bus=bus,
-            event_pattern=pattern_of(BmsCommandRequested),
-        )
-        rule.add_target(SqsQueue(self.commands, dead_letter_queue=self.dead_letters))
+        for name, pattern in {
+            "Requested": pattern_of(BmsCommandRequested, ControlHeartbeat),
+            "Answered": pattern_of(RoomChecked),
+        }.items():
+            rule = Rule(self, name, event_bus=bus, event_pattern=pattern)
+            rule.add_target(SqsQueue(self.commands, dead_letter_queue=self.dead_letters))
         self.access = self._access(bus)
         alarm_on_dead_letters(self.dead_letters, of="The BMS command queue", tell=operations)
         alarm_above(

@@ -1,8 +1,9 @@
 """What every handler on a queue does with its records, whatever its story.
 
 A record that fails is reported and comes back; one that never succeeds ends in the queue's
-dead letters, its reason in the log: ids and the kind of fault, never the payload. What is about a
-camera or room that no site has any more is left out: nobody waits for it, and it cannot be retried.
+dead letters. What no retry can help goes there at once, with the reason beside it: names of fields
+and what is expected of them, never the payload. What is about a camera or room that no site has any
+more is left out: nobody waits for it, and it cannot be retried.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +26,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
 from headcount.errors import HeadcountError, PoisonRecordError, RetiredError
-from headcount.events import Detail
+from headcount.events import BmsDetail, Detail
+from headcount.ports import DeadLetters
 
 DetailT = TypeVar("DetailT", bound=Detail)
 ReadT = TypeVar("ReadT")
@@ -70,6 +72,7 @@ def each_record(
     context: LambdaContext,
     read: Callable[[str], ReadT | None],
     story: Callable[[ReadT], None],
+    dead_letters: DeadLetters,
 ) -> PartialItemFailureResponse:
     """Run `story` on each record of a queue's batch and return those that failed.
 
@@ -78,17 +81,17 @@ def each_record(
         context: As Lambda hands it over.
         read: Makes of a record's body what the story wants, e.g. `bus_event(FramesCounted)`;
             None leaves the record out.
-        story: Raises if the record has to come back.
+        story: Raises if the record has to come back; PoisonRecordError if it must not.
+        dead_letters: Takes what must not come back.
     """
 
     def handle(record: SQSRecord) -> None:
-        about = read(record.body)
-        if about is None:
-            return
         try:
-            story(about)
-        except RetiredError as gone:
-            _log_left_out(record.message_id, gone)
+            about = read(record.body)
+            if about is not None:
+                story(about)
+        except PoisonRecordError as reason:
+            _settle(record.message_id, record.body, reason, dead_letters)
 
     # Called by hand without records, a function starts and connects: Powertools would refuse.
     if not event["Records"]:
@@ -102,20 +105,23 @@ def whole_batch(
     event: dict[str, Any],
     read: Callable[[str], ReadT | None],
     story: Callable[[Mapping[str, ReadT]], Mapping[str, HeadcountError]],
+    dead_letters: DeadLetters,
 ) -> PartialItemFailureResponse:
     """Run `story` once on all records of a queue's batch and return those that failed.
 
     Args:
         event: As Lambda hands it over.
         read: As for `each_record`.
-        story: Takes message id -> what was read; returns message id -> why it has to come back.
+        story: Takes message id -> what was read; returns message id -> why it has to come back,
+            or with a PoisonRecordError must not.
+        dead_letters: Takes what must not come back.
     """
+    bodies = {str(record["messageId"]): str(record["body"]) for record in event["Records"]}
     wanted: dict[str, ReadT] = {}
     failed: dict[str, HeadcountError] = {}
-    for record in event["Records"]:
-        message_id = str(record["messageId"])
+    for message_id, body in bodies.items():
         try:
-            about = read(record["body"])
+            about = read(body)
         except PoisonRecordError as fault:
             failed[message_id] = fault
             continue
@@ -124,18 +130,29 @@ def whole_batch(
     failed.update(story(wanted) if wanted else {})
     come_back: list[PartialItemFailures] = []
     for message_id, reason in failed.items():
-        if isinstance(reason, RetiredError):
-            _log_left_out(message_id, reason)
-        else:
-            _log_failure(message_id, reason)
+        try:
+            _settle(message_id, bodies[message_id], reason, dead_letters)
+        except HeadcountError as fault:
+            _log_failure(message_id, fault)
             come_back.append({"itemIdentifier": message_id})
     return {"batchItemFailures": come_back}
+
+
+def _settle(message_id: str, body: str, reason: HeadcountError, dead_letters: DeadLetters) -> None:
+    """Deal with a failed record for good, or raise what it has to come back for."""
+    if isinstance(reason, RetiredError):
+        _log_left_out(message_id, reason)
+    elif isinstance(reason, PoisonRecordError):
+        _refuse(message_id, body, reason, dead_letters)
+    else:
+        raise reason
 
 
 def bus_event(*kinds: type[DetailT]) -> Callable[[str], DetailT | None]:
     """Return a reader of the records that EventBridge rules put on a queue.
 
-    A replayed event reads as None: replay must never command a building.
+    A replayed event reads as None: replay must never command a building. So that nobody speaks
+    for another, an event has to come from the source it belongs to: of a BMS, from its site's.
     """
     known = {kind.detail_type: kind for kind in kinds}
 
@@ -149,9 +166,19 @@ def bus_event(*kinds: type[DetailT]) -> Callable[[str], DetailT | None]:
                 f"'{envelope.detail_type}' on a queue for {', '.join(sorted(known))}. "
                 "Look at the event pattern of the rule that feeds it."
             )
-        return as_detail(known[envelope.detail_type], envelope.detail)
+        detail = as_detail(known[envelope.detail_type], envelope.detail)
+        _refuse_another_s(detail, envelope.source)
+        return detail
 
     return read
+
+
+def _refuse_another_s(detail: Detail, source: str) -> None:
+    wanted = f"bms.{detail.site_id}" if isinstance(detail, BmsDetail) else detail.source
+    if source != wanted:
+        raise PoisonRecordError(
+            f"{source} cannot say {detail.detail_type} of {wanted}: its source has to be {wanted}."
+        )
 
 
 def as_detail(kind: type[DetailT], detail: Mapping[str, Any]) -> DetailT:
@@ -185,6 +212,15 @@ def _poison(what: str, fault: ValidationError) -> PoisonRecordError:
         for one in fault.errors(include_input=False, include_url=False)
     )
     return PoisonRecordError(f"{what} cannot be read: {wrong}")
+
+
+def _refuse(
+    message_id: str, body: str, fault: PoisonRecordError, dead_letters: DeadLetters
+) -> None:
+    dead_letters(body, str(fault))
+    logger.error(
+        "record refused", message_id=message_id, fault=type(fault).__name__, reason=str(fault)
+    )
 
 
 def _log_failure(message_id: str, fault: HeadcountError) -> None:

@@ -1,12 +1,21 @@
-"""What makes control decide: three kinds of event, and time."""
+"""What makes control decide, and the estimator look again: events, and time."""
 
-from typing import Final, Literal
+from collections.abc import Callable
+from typing import Final, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
 
 from headcount.batch import Envelope, bus_event, parsed
-from headcount.errors import PoisonRecordError
-from headcount.events import BmsCommandAcknowledged, RoomOccupancyChanged
+from headcount.bms_events import BMS_SOURCE, refuse_unknown
+from headcount.events import (
+    BmsCommandAcknowledged,
+    BmsMeterRead,
+    BmsOverrideChanged,
+    BmsScheduleChanged,
+    RoomOccupancyChanged,
+)
+
+ReadT = TypeVar("ReadT")
 
 _TICK_DETAIL_TYPE: Final = "Scheduled Event"
 
@@ -26,10 +35,47 @@ class Tick(BaseModel):
     """A minute has passed: the safety net under everything that waits."""
 
 
-Cause = RoomOccupancyChanged | BmsCommandAcknowledged | RoomCheckDue | Tick
+BmsNotice = BmsCommandAcknowledged | BmsOverrideChanged | BmsScheduleChanged | BmsMeterRead
+Cause = RoomOccupancyChanged | BmsNotice | RoomCheckDue | Tick
 
 _BODIES: Final[TypeAdapter[Envelope | RoomCheckDue]] = TypeAdapter(Envelope | RoomCheckDue)
-_read_event: Final = bus_event(RoomOccupancyChanged, BmsCommandAcknowledged)
+_ENVELOPES: Final = TypeAdapter(Envelope)
+
+
+def or_tick(read: Callable[[str], ReadT | None]) -> Callable[[str], ReadT | Tick | None]:
+    """Return a reader that also knows the passing of time, and leaves the rest to `read`."""
+
+    def read_also(body: str) -> ReadT | Tick | None:
+        if parsed(_ENVELOPES, body).detail_type == _TICK_DETAIL_TYPE:
+            return Tick()
+        return read(body)
+
+    return read_also
+
+
+def _refused_if_unknown(read: Callable[[str], ReadT | None]) -> Callable[[str], ReadT | None]:
+    """Return a reader that tells a BMS of an event that nobody knows, and leaves out a replay."""
+
+    def read_also(body: str) -> ReadT | None:
+        about = parsed(_ENVELOPES, body)
+        if about.source.startswith(BMS_SOURCE) and about.replay_name is None:
+            refuse_unknown(about.detail_type)
+        return read(body)
+
+    return read_also
+
+
+_read_event: Final = or_tick(
+    _refused_if_unknown(
+        bus_event(
+            RoomOccupancyChanged,
+            BmsCommandAcknowledged,
+            BmsOverrideChanged,
+            BmsScheduleChanged,
+            BmsMeterRead,
+        )
+    )
+)
 
 
 def read_cause(body: str) -> Cause | None:
@@ -41,16 +87,5 @@ def read_cause(body: str) -> Cause | None:
     about = parsed(_BODIES, body)
     if isinstance(about, RoomCheckDue):
         return about
-    if about.detail_type == _TICK_DETAIL_TYPE:
-        return Tick()
     event = _read_event(body)
-    if isinstance(event, RoomOccupancyChanged):
-        return event
-    if not isinstance(event, BmsCommandAcknowledged):
-        return None
-    if about.source != f"bms.{event.site_id}":
-        raise PoisonRecordError(
-            f"{about.source} acknowledges a command of site {event.site_id}. "
-            f"Its source has to be bms.{event.site_id}."
-        )
-    return event
+    return event if isinstance(event, Cause) else None
