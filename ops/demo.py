@@ -26,6 +26,7 @@ from headcount.identifiers import stream_name
 from headcount.site import Site
 from local import deployment as cdk
 from local.bms import DEVICE_POWER_W, BuildingManagementSystem
+from local.demo.event_log import EventLog
 from local.demo.page import write_page
 from local.demo.plan import DEFAULT_SITE, Feed, choose_feeds, truth_of
 from local.demo.recording import (
@@ -84,6 +85,13 @@ def demo(
         Path | None,
         typer.Option("--json", help="Write the figures to this file.", callback=_writable),
     ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write every event to this file as JSON lines, for `headcount verify`.",
+            callback=_writable,
+        ),
+    ] = None,
     page: Annotated[
         Path, typer.Option(help="Write the page to this file.", callback=_writable)
     ] = PAGE,
@@ -97,7 +105,8 @@ def demo(
     steps = Steps(console, total=7)
     with _told_when_stopped(console), ExitStack() as ending:
         aws, clips = _bring_up(steps, ending, feeds)
-        run = _Run(aws, chosen, feeds, clips)
+        log = ending.enter_context(EventLog(events))
+        run = _Run(aws, chosen, feeds, clips, log)
         with steps.step("Applying the site and warming up") as news:
             run.apply_site(news)
             run.warm()
@@ -119,6 +128,8 @@ def demo(
     if json_out:
         json_out.write_text(json.dumps(summary, indent=2, default=str) + "\n", encoding="utf-8")
     _print_summary(console, summary, page, json_out)
+    if events:
+        console.print(f"The events: {events.resolve()}", soft_wrap=True, markup=False)
     if summary["fragments"]["put"] == 0 or run.failures():
         raise SourceError(
             "\n".join(run.failures())
@@ -166,7 +177,12 @@ class _Run:
     """One run: gateways before the cameras, a building behind the commands, a tap on the bus."""
 
     def __init__(
-        self, aws: EmbeddedAws, site: Site, feeds: Sequence[Feed], sources: Mapping[str, str]
+        self,
+        aws: EmbeddedAws,
+        site: Site,
+        feeds: Sequence[Feed],
+        sources: Mapping[str, str],
+        log: EventLog,
     ) -> None:
         self._aws = aws
         self._site = site
@@ -191,6 +207,7 @@ class _Run:
             sqs=aws.client("sqs"),
             events=aws.client("events"),
             heard=self.recording.hear,
+            overheard=log.write,
         )
         self._gateways = {
             feed.camera_id: Gateway(

@@ -68,7 +68,9 @@ class Recording:
         }
         with self._lock:
             self.heard_at[detail.id] = datetime.now(UTC)
-            lists[type(detail)].append(detail)
+            # No figure comes of the other kinds: a heartbeat, an answer to a question.
+            if type(detail) in lists:
+                lists[type(detail)].append(detail)
 
     def receive(self, receipt: ReceivedCommand) -> None:
         """Keep a command as the BMS got it."""

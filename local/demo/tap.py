@@ -3,7 +3,7 @@
 import json
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -27,6 +27,7 @@ class BusTap:
         events: A client of its own.
         heard: Called with each event once; a second delivery is dropped by its id, and an event
             that breaks its contract is passed over: it is its consumer's to refuse.
+        overheard: Called with the envelope of everything that comes, once, whatever it holds.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class BusTap:
         sqs: "SQSClient",
         events: "EventBridgeClient",
         heard: Callable[[Detail], None],
+        overheard: Callable[[Mapping[str, object]], None] = lambda _envelope: None,
     ) -> None:
         self._bus_name = bus_name
         self._sqs = sqs
         self._events = events
         self._heard = heard
+        self._overheard = overheard
         self._name = f"headcount-tap-{uuid.uuid4().hex[:8]}"
         self._queue_url = ""
         self._seen: set[str] = set()
@@ -90,16 +93,26 @@ class BusTap:
                 return
 
     def _take(self, envelope: dict[str, object]) -> None:
-        model = _MODELS.get(str(envelope["detail-type"]))
-        if model is None:
+        detail = _read(envelope)
+        # A detail's id survives its producer's retry, which an envelope's does not.
+        name = detail.id if detail is not None else str(envelope.get("id"))
+        if name in self._seen:
             return
-        try:
-            detail = model.model_validate(envelope["detail"])
-        except ValidationError:
-            return
-        if detail.id not in self._seen:
-            self._seen.add(detail.id)
+        self._seen.add(name)
+        self._overheard(envelope)
+        if detail is not None:
             self._heard(detail)
+
+
+def _read(envelope: dict[str, object]) -> Detail | None:
+    """Return the event in an envelope; None if it is none of ours or breaks its contract."""
+    model = _MODELS.get(str(envelope["detail-type"]))
+    if model is None:
+        return None
+    try:
+        return model.model_validate(envelope["detail"])
+    except ValidationError:
+        return None
 
 
 def _only_from(rule_arn: str, queue_arn: str) -> str:

@@ -1,0 +1,1 @@
+"""Whether a run kept what is promised: properties checked over its events, room by room."""

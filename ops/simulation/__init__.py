@@ -1,0 +1,1 @@
+"""The deployed estimator and control, run over recorded or made-up days."""
