@@ -10,6 +10,7 @@ from aws_cdk.aws_logs import RetentionDays
 
 from cdk.assets import AWS_ARM64, LayerTarget, host_target
 from headcount.errors import DeploymentError
+from training.catalogue import SHIPPED
 
 # What is tested is what is deployed: docs/adr says why not newer.
 RUNTIME: Final = Runtime.PYTHON_3_13
@@ -41,6 +42,8 @@ class Stage:
         architecture: What functions run on.
         layer_target: What their layers are built for; must agree with `architecture`.
         model_target: Which model package runs on the endpoint: `aws` or `local`.
+        model: What it counts with: a name of the catalogue (docs/models.md).
+        person_model: One that finds persons, to look at the same pictures; None for none.
         endpoint_instance_type: What the endpoint runs on.
         capture_percent: Share of the endpoint's answers kept for the monitor, 0 to 100.
         capture_days: How long those answers are kept.
@@ -61,6 +64,8 @@ class Stage:
     architecture: Architecture
     layer_target: LayerTarget
     model_target: str
+    model: str = SHIPPED
+    person_model: str | None = None
     # The deep-learning image is x86-64 only, so the cheaper Graviton types (ml.c7g) cannot run it.
     # ml.c6i.large: the smallest compute type with AVX-512, which onnxruntime's kernels use.
     endpoint_instance_type: str = "ml.c6i.large"

@@ -1,6 +1,6 @@
 """Build model.tar.gz: weights, card, serving code and what the image lacks, for one target.
 
-    model.onnx model.json LICENSE
+    model.onnx model.json LICENSE [beside/model.onnx beside/model.json]
     code/inference.py code/headcount_serving/ code/{numpy,cv2,onnxruntime,…}
 
 An endpoint starts with no network: everything it needs is inside, for its own Python and platform.
@@ -18,25 +18,18 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from headcount.errors import ModelError
-from training.serving.centerface import InputSize
-from training.weights import BUILD, LICENCE_PATH, ROOT, UV, fetch_weights, sha256_of
+from training.catalogue import SHIPPED, Catalogue
+from training.model_entry import ModelEntry, ModelFile
+from training.serving.adapters import FACES, PERSONS
+from training.serving.endpoint import BESIDE_FOLDER, CARD_FILE, MODEL_FILE
+from training.weights import BUILD, LICENCE_PATH, ROOT, UV, check_sha256, sha256_of
 from training.wheels import install_wheels
 
-MODEL_NAME = "centerface"
-MODEL_VERSION = "1.0.0"
-# Measured on 320 photos of masked people, split by odd and even number: on the odd half the mean
-# error of the count is least at 0.40 (0.84 faces), which leaves 0.59 on the even half, where 0.44
-# would leave 0.55. No false face in 49 frames of an empty entrance, at 0.30 neither.
-THRESHOLD = 0.4
-# Enlarging small pictures to 640 raised AP on these 400-pixel photos from 0.77 to 0.83. The upper
-# bound is chosen for time, which grows with the area: a 720p camera is seen at 960x540, in about
-# half of the time that its own size would take.
-INPUT_SIZE = InputSize(min_long_side_px=640, max_long_side_px=960)
 # The image starts one worker a processor: more threads each would only fight over them.
 THREADS = 1
 
@@ -123,21 +116,39 @@ def target_named(name: str) -> Target:
     raise ModelError(f"There is no target {name!r}.\nChoose local or aws.")
 
 
-def build_model(target: str | Target) -> Path:
+def build_model(
+    target: str | Target,
+    model: str | ModelFile = SHIPPED,
+    *,
+    person_model: str | ModelFile | None = None,
+) -> Path:
     """Return the path of model.tar.gz for a target, built again only when an input has changed.
 
     Args:
         target: `local` (this machine and this Python), `aws`, or a target of your own.
+        model: A name of the catalogue, or a file as `Catalogue.describe` returns it, e.g. a
+            training job's.
+        person_model: One that finds persons, to look at the same pictures beside a `model` that
+            finds faces.
 
     Raises:
-        ModelError: If weights or packages cannot be had.
+        ModelError: If weights or packages cannot be had, or the two models find the same.
     """
     chosen = target_named(target) if isinstance(target, str) else target
-    weights = fetch_weights()
-    card = _card(weights)
-    archive = BUILD / "model" / chosen.name / "model.tar.gz"
+    first = _model_file(model)
+    beside = None if person_model is None else _model_file(person_model)
+    if beside is not None and (first.entry.finds, beside.entry.finds) != (FACES, PERSONS):
+        raise ModelError(
+            f"{first.entry.name} finds {first.entry.finds} and {beside.entry.name} finds "
+            f"{beside.entry.finds}.\nA person model goes beside one that finds faces."
+        )
+    files = [one for one in (first, beside) if one is not None]
+    for one in files:
+        check_sha256(one.path, one.entry.sha256)
+    archive = _folder(chosen, files) / "model.tar.gz"
     record = archive.with_name("package.json")
-    inputs_sha256 = _hash_inputs(chosen, card)
+    cards = [card_of(one) for one in files]
+    inputs_sha256 = _hash_inputs(chosen, cards)
     if _is_fresh(archive, record, inputs_sha256):
         return archive
     sys.stderr.write(f"Packaging the model for {chosen.platform}, Python {chosen.python}…\n")
@@ -145,7 +156,7 @@ def build_model(target: str | Target) -> Path:
     with tempfile.TemporaryDirectory(dir=archive.parent) as made:
         folder = Path(made, "model")
         folder.mkdir()
-        _lay_out(folder, weights, chosen)
+        _lay_out(folder, files, chosen)
         pack(folder, Path(made, "model.tar.gz")).replace(archive)
     record.write_text(
         json.dumps(
@@ -154,7 +165,8 @@ def build_model(target: str | Target) -> Path:
                 "bytes": archive.stat().st_size,
                 "inputs_sha256": inputs_sha256,
                 "target": asdict(chosen),
-                "model": card,
+                "model": cards[0],
+                "person_model": cards[1] if beside else None,
             },
             indent=2,
         )
@@ -163,17 +175,44 @@ def build_model(target: str | Target) -> Path:
     return archive
 
 
-def model_folder(weights: Path, into: Path) -> Path:
+def model_folder(model: ModelFile, into: Path) -> Path:
     """Lay out weights and card without code, as `model_fn` wants to find them.
 
     Args:
-        weights: An ONNX file with CenterFace's inputs and outputs.
+        model: The file, and what its card is to say.
         into: An existing folder.
     """
-    (into / "model.onnx").unlink(missing_ok=True)
-    shutil.copyfile(weights, into / "model.onnx")
-    (into / "model.json").write_text(json.dumps(_card(weights), indent=2) + "\n")
+    (into / MODEL_FILE).unlink(missing_ok=True)
+    shutil.copyfile(model.path, into / MODEL_FILE)
+    (into / CARD_FILE).write_text(json.dumps(card_of(model), indent=2) + "\n")
     return into
+
+
+def card_of(model: ModelFile) -> dict[str, object]:
+    """Return what model.json says of a model: its catalogue entry, as far as the endpoint cares."""
+    entry = model.entry
+    return {
+        "name": entry.name,
+        "version": entry.version,
+        "sha256": entry.sha256,
+        "threshold": entry.threshold,
+        "input": asdict(entry.input),
+        "threads": THREADS,
+        "adapter": entry.adapter,
+        "finds": entry.finds,
+    }
+
+
+def _model_file(named: str | ModelFile) -> ModelFile:
+    return Catalogue.read().find(named) if isinstance(named, str) else named
+
+
+def _folder(target: Target, files: Sequence[ModelFile]) -> Path:
+    """Return where a package is built: the shipped one at the top, each other in its own folder."""
+    folder = BUILD / "model" / target.name
+    if [one.entry for one in files] == [Catalogue.read().entry(SHIPPED)]:
+        return folder
+    return folder / "+".join(f"{one.entry.name}-{one.entry.sha256[:12]}" for one in files)
 
 
 def _is_fresh(archive: Path, record: Path, inputs_sha256: str) -> bool:
@@ -182,27 +221,18 @@ def _is_fresh(archive: Path, record: Path, inputs_sha256: str) -> bool:
     return bool(json.loads(record.read_text())["inputs_sha256"] == inputs_sha256)
 
 
-def _card(weights: Path) -> dict[str, object]:
-    return {
-        "name": MODEL_NAME,
-        "version": MODEL_VERSION,
-        "sha256": sha256_of(weights),
-        "threshold": THRESHOLD,
-        "input": asdict(INPUT_SIZE),
-        "threads": THREADS,
-    }
-
-
-def _hash_inputs(target: Target, card: dict[str, object]) -> str:
-    digest = hashlib.sha256(json.dumps([asdict(target), card], sort_keys=True).encode())
+def _hash_inputs(target: Target, cards: Sequence[dict[str, object]]) -> str:
+    digest = hashlib.sha256(json.dumps([asdict(target), *cards], sort_keys=True).encode())
     for path in (Path(__file__), _REQUIREMENTS, *sorted(_SERVING.glob("*.py"))):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
-def _lay_out(folder: Path, weights: Path, target: Target) -> None:
-    model_folder(weights, folder)
-    shutil.copyfile(LICENCE_PATH, folder / "LICENSE")
+def _lay_out(folder: Path, files: Sequence[ModelFile], target: Target) -> None:
+    for model, into in zip(files, (folder, folder / BESIDE_FOLDER), strict=False):
+        into.mkdir(exist_ok=True)
+        model_folder(model, into)
+    (folder / "LICENSE").write_text("\n".join(_licence(model.entry) for model in files))
     code = folder / "code"
     install_wheels(
         UV,
@@ -218,12 +248,24 @@ def _lay_out(folder: Path, weights: Path, target: Target) -> None:
         shutil.copyfile(module, serving / module.name)
 
 
+def _licence(entry: ModelEntry) -> str:
+    if entry.name == SHIPPED:
+        return LICENCE_PATH.read_text()
+    return f"{entry.name} {entry.version}: {entry.licence}. From: {entry.source}.\n"
+
+
 def _is_needed(path: Path) -> bool:
     return path.suffix not in _PRUNED_SUFFIXES and not _PRUNED_FOLDERS & set(path.parts[:-1])
 
 
-def pack(folder: Path, archive: Path) -> Path:
-    """Return a tar.gz of a folder, whose bytes depend on what the files hold and nothing else."""
+def pack(folder: Path, archive: Path, is_needed: Callable[[Path], bool] = _is_needed) -> Path:
+    """Return a tar.gz of a folder, whose bytes depend on what the files hold and nothing else.
+
+    Args:
+        folder: What to pack.
+        archive: The file to write.
+        is_needed: Says of a path relative to the folder whether it goes in.
+    """
     with (
         archive.open("wb") as file,
         # Level 1: it is machine code, which higher levels hardly shrink and take far longer over.
@@ -232,7 +274,7 @@ def pack(folder: Path, archive: Path) -> Path:
     ):
         for path in _files(folder):
             relative = path.relative_to(folder)
-            if not _is_needed(relative):
+            if not is_needed(relative):
                 continue
             entry = tarfile.TarInfo(relative.as_posix())
             entry.size = path.stat().st_size
@@ -251,7 +293,11 @@ def main() -> None:
     """Build a package and print its path."""
     parser = argparse.ArgumentParser(prog="python -m training.package", description=__doc__)
     parser.add_argument("--target", choices=("local", "aws"), default="local")
-    sys.stdout.write(f"{build_model(parser.parse_args().target)}\n")
+    parser.add_argument("--model", default=SHIPPED, help="a name of the catalogue")
+    parser.add_argument("--person-model", help="one that finds persons, to go beside it")
+    asked = parser.parse_args()
+    archive = build_model(asked.target, asked.model, person_model=asked.person_model)
+    sys.stdout.write(f"{archive}\n")
 
 
 if __name__ == "__main__":

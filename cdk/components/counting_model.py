@@ -47,7 +47,8 @@ class CountingModel(Construct):
         operations: ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
-        package = Asset(self, "Package", path=str(build_model(stage.model_target)))
+        archive = build_model(stage.model_target, stage.model, person_model=stage.person_model)
+        package = Asset(self, "Package", path=str(archive))
         self.role = self._role(package, capture_policy)
         self.model = self._model(package)
         self.endpoint = self._endpoint(stage, key=key, capture_bucket=capture_bucket)

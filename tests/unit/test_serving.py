@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from training.serving.centerface import Faces, InputSize, suppress_overlaps
+from training.serving.detector import Detections, InputSize, suppress_overlaps
 from training.serving.endpoint import ModelCard, ServedModel, input_fn, output_fn, predict_fn
 from training.serving.quality import MEASURED_WIDTH_PX, measure_quality
 from training.serving.request import MAX_BODY_BYTES, MAX_FRAMES, RequestError
@@ -18,17 +18,17 @@ Picture = npt.NDArray[np.uint8]
 class FakeNetwork:
     """Sees a strong and a weak face in every picture."""
 
-    def detect(self, picture: Picture, min_score: float) -> Faces:
+    def detect(self, picture: Picture, min_score: float) -> Detections:
         boxes = np.array([[0.1, 0.2, 0.3, 0.4], [0.6, 0.2, 0.1, 0.1]], dtype=np.float32)
         scores = np.array([0.9, 0.1], dtype=np.float32)
-        return Faces(boxes[scores >= min_score], scores[scores >= min_score])
+        return Detections(boxes[scores >= min_score], scores[scores >= min_score])
 
 
 @pytest.fixture
 def served() -> ServedModel:
     size = InputSize(min_long_side_px=640, max_long_side_px=1280)
     card = ModelCard("centerface", "1.0.0", "0" * 64, 0.5, size, 1)
-    return ServedModel(card, FakeNetwork())  # type: ignore[arg-type]
+    return ServedModel(card, FakeNetwork())
 
 
 def test_a_jpeg_is_answered_with_faces_quality_and_the_model(served: ServedModel) -> None:
@@ -137,11 +137,11 @@ def test_of_overlapping_boxes_the_best_one_stays() -> None:
     corners = np.array([[0, 0, 10, 10], [1, 1, 11, 11], [20, 0, 30, 10]], dtype=np.float32)
     scores = np.array([0.6, 0.9, 0.5], dtype=np.float32)
 
-    assert suppress_overlaps(corners, scores).tolist() == [1, 2]
+    assert suppress_overlaps(corners, scores, 0.3).tolist() == [1, 2]
 
 
 def test_no_boxes_leave_none() -> None:
-    assert suppress_overlaps(np.empty((0, 4), np.float32), np.empty(0, np.float32)).size == 0
+    assert suppress_overlaps(np.empty((0, 4), np.float32), np.empty(0, np.float32), 0.3).size == 0
 
 
 def test_small_pictures_are_enlarged_and_large_ones_reduced() -> None:

@@ -2,12 +2,15 @@
 
 import base64
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from .context import ContextError, read_context
 
 try:
     # The AWS image's toolkit answers with the status of its own error type, and 500 to all others.
@@ -52,10 +55,12 @@ class Frame:
     Attributes:
         frame_id: The client's name for it; empty for a single picture.
         picture: Shape `(height, width, 3)`, blue-green-red, 0 to 255.
+        context: What the client said of it, as `read_context` returns it.
     """
 
     frame_id: str
     picture: npt.NDArray[np.uint8]
+    context: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ def read_request(body: bytes | str, content_type: str) -> Request:
     """Return the pictures of a request.
 
     Args:
-        body: A picture's bytes, or JSON `{"instances": [{"frame_id", "image_b64"}], "min_score"}`.
+        body: A picture's bytes, or JSON `{"instances": [{"frame_id", "image_b64", "context"}],
+            "min_score"}`; a context is optional.
         content_type: One of `PICTURE_TYPES`, or `application/json`; parameters are ignored.
 
     Raises:
@@ -149,4 +155,8 @@ def _read_frame(index: int, instance: Any) -> Frame:
         encoded = base64.b64decode(instance["image_b64"], validate=True)
     except ValueError as fault:
         raise RequestError(f"Frame {frame_id!r}: image_b64 is not base64 ({fault}).") from fault
-    return Frame(frame_id, decode_picture(encoded, f"Frame {frame_id!r}"))
+    try:
+        context = read_context(instance.get("context", {}))
+    except ContextError as fault:
+        raise RequestError(f"Frame {frame_id!r}: {fault}.") from fault
+    return Frame(frame_id, decode_picture(encoded, f"Frame {frame_id!r}"), context)
