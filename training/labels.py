@@ -37,7 +37,7 @@ class LabelledImage:
 def read_labels(
     annotations: Path, images: Path, categories: Sequence[str] = ()
 ) -> list[LabelledImage]:
-    """Return the labelled images of a COCO file.
+    """Return the labelled images of a COCO file, by their ids.
 
     Args:
         annotations: The COCO JSON file.
@@ -58,7 +58,9 @@ def read_labels(
             )
         if annotation.get("category_id") in wanted:
             marked[annotation["image_id"]].append(annotation)
-    labelled = [_labelled(image, marked[image["id"]], images) for image in document["images"]]
+    # As pycocotools goes through them: where scores tie, the order decides who comes first.
+    ordered = sorted(document["images"], key=lambda one: (isinstance(one["id"], str), one["id"]))
+    labelled = [_labelled(image, marked[image["id"]], images) for image in ordered]
     missing = [image.path for image in labelled if not image.path.is_file()]
     if missing:
         raise ModelError(
@@ -89,6 +91,7 @@ def _read_coco(annotations: Path) -> dict[str, Any]:
         raise ModelError(f"{annotations} labels no image.\nThere is nothing to score against.")
     _check_fields(annotations, document["images"], {"id", "file_name"})
     _check_fields(annotations, document["annotations"], {"image_id", "bbox"})
+    _check_values(annotations, document)
     coco: dict[str, Any] = document
     return coco
 
@@ -102,13 +105,58 @@ def _check_fields(annotations: Path, entries: list[dict[str, Any]], needed: set[
             )
 
 
+def _check_values(annotations: Path, document: dict[str, Any]) -> None:
+    """Refuse what would be read as something else, or not at all."""
+    for image in document["images"]:
+        if not isinstance(image["file_name"], str) or not image["file_name"]:
+            raise _wrong(annotations, image, "a file_name that is text")
+        sizes = [image[side] for side in ("width", "height") if image.get(side) is not None]
+        if not all(_is_whole(size) and size > 0 for size in sizes):
+            raise _wrong(annotations, image, "a width and a height that are whole pixels")
+    for name, entries in (("image", document["images"]), ("annotation", document["annotations"])):
+        known = set()
+        for entry in entries:
+            given = [entry[key] for key in ("id", "image_id", "category_id") if key in entry]
+            if not all(isinstance(one, str) or _is_whole(one) for one in given):
+                raise _wrong(annotations, entry, "ids that are whole numbers or text")
+            if "id" in entry and entry["id"] in known:
+                raise ModelError(
+                    f"{annotations}: two {name}s have the id {entry['id']!r}.\n"
+                    "Give each an id of its own."
+                )
+            known.add(entry.get("id"))
+    categories = document.get("categories", [])
+    if not isinstance(categories, list) or not all(
+        isinstance(one, dict) and {"id", "name"} <= set(one) for one in categories
+    ):
+        raise ModelError(
+            f"{annotations}: each of `categories` needs an id and a name.\nCorrect the file."
+        )
+
+
+def _wrong(annotations: Path, entry: dict[str, Any], needed: str) -> ModelError:
+    return ModelError(
+        f"{annotations}: {json.dumps(entry)[:200]} needs {needed}.\nCorrect the file."
+    )
+
+
+def _is_number(value: Any) -> bool:
+    # In Python, true is 1.
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    """Return whether a number is whole; some tools write 640.0."""
+    return _is_number(value) and math.isfinite(value) and value == int(value)
+
+
 def _has_box(entry: dict[str, Any]) -> bool:
     """Return whether the entry's box, if it has one, is four numbers of a size that can be."""
     box = entry.get("bbox", [0, 0, 0, 0])
     return (
         isinstance(box, list)
         and len(box) == 4
-        and all(isinstance(side, int | float) and math.isfinite(side) for side in box)
+        and all(_is_number(side) and math.isfinite(side) for side in box)
         and box[2] >= 0
         and box[3] >= 0
     )
@@ -133,11 +181,11 @@ def _labelled(image: dict[str, Any], marked: list[dict[str, Any]], folder: Path)
     is_ignored = [bool(mark.get("iscrowd") or mark.get("ignore")) for mark in marked]
     boxes = np.array([mark["bbox"] for mark in marked], dtype=np.float64).reshape(-1, 4)
     mask = np.array(is_ignored, dtype=bool)
-    has_size = "width" in image and "height" in image
+    has_size = image.get("width") is not None and image.get("height") is not None
     return LabelledImage(
         image_id=image["id"],
         path=folder / image["file_name"],
-        size_px=(image["width"], image["height"]) if has_size else None,
+        size_px=(int(image["width"]), int(image["height"])) if has_size else None,
         faces=boxes[~mask],
         ignored=boxes[mask],
     )
