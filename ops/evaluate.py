@@ -11,9 +11,9 @@ from rich.progress import track
 from rich.table import Table
 
 from headcount.errors import ModelError
+from training.catalogue import OWN_FOLDER, SHIPPED, Catalogue
 from training.evaluate import Evaluation, as_coco_results, evaluate_model, load_model
 from training.labels import LabelledImage, face_category, read_labels
-from training.weights import fetch_weights
 
 
 def evaluate(
@@ -29,8 +29,12 @@ def evaluate(
         typer.Option(help="Write every face with a score from 0.05 on, as COCO results."),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="Score this ONNX file instead of the packaged CenterFace.")
-    ] = None,
+        str,
+        typer.Option(help="A name of the catalogue, or an ONNX file.", metavar="NAME_OR_FILE"),
+    ] = SHIPPED,
+    models: Annotated[
+        Path, typer.Option(help="Where the models you bring are.", metavar="DIR")
+    ] = OWN_FOLDER,
     category: Annotated[
         list[str] | None,
         typer.Option(help="A category that is a face; repeat it. By default all are."),
@@ -39,7 +43,7 @@ def evaluate(
     """Score the model against labelled images, as the endpoint would see them."""
     categories = category or []
     labelled = read_labels(annotations, images, categories)
-    served = load_model(model or fetch_weights())
+    served = load_model(Catalogue.read(models).resolve(model))
     console = Console(stderr=True)
 
     def watch(items: Sequence[LabelledImage]) -> Iterable[LabelledImage]:

@@ -12,17 +12,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from headcount.errors import ModelError
+from training.catalogue import Catalogue
 from training.labels import Boxes, LabelledImage
+from training.model_entry import ModelFile
 from training.package import model_folder
-from training.serving.centerface import OUTPUTS
 from training.serving.endpoint import ServedModel, input_fn, model_fn, output_fn, predict_fn
-from training.serving.request import RequestError
+from training.serving.request import (
+    MAX_BODY_BYTES,
+    Frame,
+    Request,
+    RequestError,
+    decode_picture,
+)
 
 # Average precision is over every score from here on. Lower ones add time and hardly any precision.
 MIN_SCORE = 0.05
@@ -31,6 +36,8 @@ IOU = 0.5
 MAX_DETECTIONS = 2000
 # The share of a prediction inside an ignored region from which on it is neither right nor wrong.
 IGNORED_SHARE = 0.5
+# Square pixels: faces of every size.
+EVERY_AREA_PX2 = (0.0, float("inf"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ class Prediction:
 
     Attributes:
         boxes: Shape `(n, 4)`: left, top, width, height in pixels.
-        scores: Shape `(n,)`, each at least `MIN_SCORE`.
+        scores: Shape `(n,)`, each at least what was asked for.
         elapsed_ms: From the picture's bytes to the answer's.
     """
 
@@ -81,30 +88,22 @@ class Evaluation:
         return figures
 
 
-def load_model(weights: Path) -> ServedModel:
-    """Return a model as the endpoint loads it, with the packaged model's threshold and input.
+def load_model(model: Path | ModelFile) -> ServedModel:
+    """Return a model as the endpoint loads it.
+
+    Args:
+        model: A file of the catalogue; or any other, which is served as `Catalogue.describe` says.
 
     Raises:
-        ModelError: If the file is no ONNX model with CenterFace's outputs.
+        ModelError: If the file is no detector that can be served.
     """
-    try:
-        outputs = {output.name for output in onnx.load(weights).graph.output}
-    except (OSError, DecodeError) as fault:
-        raise ModelError(
-            f"{weights} cannot be read as an ONNX model ({fault}).\nName a .onnx file."
-        ) from fault
-    missing = set(OUTPUTS) - outputs
-    if missing:
-        raise ModelError(
-            f"{weights} has no outputs {', '.join(sorted(missing))}.\n"
-            "Only models with the outputs of CenterFace can be served."
-        )
+    described = model if isinstance(model, ModelFile) else Catalogue.read().describe(model)
     with tempfile.TemporaryDirectory() as folder:
-        return model_fn(str(model_folder(weights, Path(folder))))
+        return model_fn(str(model_folder(described, Path(folder))))
 
 
-def predict(model: ServedModel, image: LabelledImage) -> Prediction:
-    """Return what the model sees in one picture.
+def predict(model: ServedModel, image: LabelledImage, min_score: float = MIN_SCORE) -> Prediction:
+    """Return what the model sees in one picture, from a score of `min_score` on.
 
     Raises:
         ModelError: If the picture cannot be read or has another size than annotated.
@@ -115,7 +114,7 @@ def predict(model: ServedModel, image: LabelledImage) -> Prediction:
     body = image.path.read_bytes()
     started_s = time.perf_counter()
     try:
-        request = replace(input_fn(body, content_type), min_score=MIN_SCORE)
+        request = replace(_as_request(body, content_type), min_score=min_score)
     except RequestError as fault:
         raise ModelError(
             f"{image.path}: {fault}\nReplace the picture, or take it out of the annotations."
@@ -125,8 +124,9 @@ def predict(model: ServedModel, image: LabelledImage) -> Prediction:
     elapsed_ms = (time.perf_counter() - started_s) * 1000
     (seen,) = answer["predictions"]
     width, height = _checked_size(image, seen["width"], seen["height"])
-    boxes = np.array([face["box"] for face in seen["faces"]], dtype=np.float64).reshape(-1, 4)
-    scores = np.array([face["score"] for face in seen["faces"]], dtype=np.float64)
+    found = seen[model.card.finds]
+    boxes = np.array([one["box"] for one in found], dtype=np.float64).reshape(-1, 4)
+    scores = np.array([one["score"] for one in found], dtype=np.float64)
     return Prediction(boxes * [width, height, width, height], scores, elapsed_ms)
 
 
@@ -188,39 +188,50 @@ def average_precision(
 
     Source: pycocotools' COCOeval, 101 recall points, all categories as one.
     """
-    truth = COCO()
+    if not any(len(image.faces) for image in images):
+        return None
+    if not any(len(seen.boxes) for seen in predictions):
+        return 0.0
+    scoring = match_to_labels(images, predictions)
+    # pycocotools reports its progress on standard output.
+    with contextlib.redirect_stdout(io.StringIO()):
+        scoring.accumulate()
+    return float(scoring.eval["precision"].mean())
+
+
+def match_to_labels(
+    images: Sequence[LabelledImage],
+    predictions: Sequence[Prediction],
+    areas_px2: Sequence[tuple[float, float]] = (EVERY_AREA_PX2,),
+) -> COCOeval:
+    """Return COCO's matching of predictions with labels, evaluated and not yet accumulated.
+
+    Args:
+        images: Each is COCO's image with the id of its place in the sequence.
+        predictions: In the order of `images`.
+        areas_px2: Least and greatest area of the faces that are asked for, in square pixels, once
+            for each matching; faces outside are ignored.
+    """
     marks = [
         _coco_box(index, box) | {"iscrowd": int(is_ignored)}
         for index, image in enumerate(images)
         for boxes, is_ignored in ((image.faces, False), (image.ignored, True))
         for box in boxes
     ]
-    if all(mark["iscrowd"] for mark in marks):
-        return None
-    truth.dataset = {
-        "images": [{"id": index} for index in range(len(images))],
-        "categories": [{"id": 1}],
-        # Ids from 1: COCOeval takes a match with 0 for no match.
-        "annotations": [mark | {"id": number} for number, mark in enumerate(marks, start=1)],
-    }
     found = [
-        _coco_box(index, box) | {"score": float(score)}
+        _coco_box(index, box) | {"iscrowd": 0, "score": float(score)}
         for index, seen in enumerate(predictions)
         for box, score in zip(seen.boxes, seen.scores, strict=True)
     ]
-    if not found:
-        return 0.0
     # pycocotools reports its progress on standard output.
     with contextlib.redirect_stdout(io.StringIO()):
-        truth.createIndex()
-        scoring = COCOeval(truth, truth.loadRes(found), "bbox")
+        scoring = COCOeval(_as_coco(len(images), marks), _as_coco(len(images), found), "bbox")
         scoring.params.iouThrs = np.array([IOU])
         scoring.params.maxDets = [MAX_DETECTIONS]
-        scoring.params.areaRng = [[0, float("inf")]]
-        scoring.params.areaRngLbl = ["all"]
+        scoring.params.areaRng = [list(area) for area in areas_px2]
+        scoring.params.areaRngLbl = [str(area) for area in areas_px2]
         scoring.evaluate()
-        scoring.accumulate()
-    return float(scoring.eval["precision"].mean())
+    return scoring
 
 
 def as_coco_results(
@@ -239,6 +250,17 @@ def as_coco_results(
     ]
 
 
+def _as_request(body: bytes, content_type: str) -> Request:
+    """Return what the endpoint makes of a picture, also of one that no request could carry.
+
+    Raises:
+        RequestError: If it is no picture.
+    """
+    if len(body) <= MAX_BODY_BYTES:
+        return input_fn(body, content_type)
+    return Request((Frame("", decode_picture(body, "the picture")),))
+
+
 def _checked_size(image: LabelledImage, width: int, height: int) -> tuple[int, int]:
     """Return the size that boxes are in.
 
@@ -254,6 +276,18 @@ def _checked_size(image: LabelledImage, width: int, height: int) -> tuple[int, i
             "Use the pictures that were annotated, without a rotation in their EXIF data."
         )
     return image.size_px
+
+
+def _as_coco(images: int, boxes: Sequence[dict[str, Any]]) -> COCO:
+    document = COCO()
+    document.dataset = {
+        "images": [{"id": index} for index in range(images)],
+        "categories": [{"id": 1}],
+        # Ids from 1: COCOeval takes a match with 0 for no match.
+        "annotations": [box | {"id": number} for number, box in enumerate(boxes, start=1)],
+    }
+    document.createIndex()
+    return document
 
 
 def _coco_box(image_index: int, box: npt.NDArray[np.float64]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from training.evaluate import (
     load_model,
 )
 from training.labels import Boxes, LabelledImage, face_category, read_labels
-from training.serving.centerface import Faces, InputSize
+from training.serving.detector import Detections, InputSize
 from training.serving.endpoint import ModelCard, ServedModel
 
 NO_BOXES = np.empty((0, 4))
@@ -25,14 +25,14 @@ NO_BOXES = np.empty((0, 4))
 class FakeNetwork:
     """Sees one face in the top left quarter of every picture."""
 
-    def detect(self, picture: Any, min_score: float) -> Faces:
-        return Faces(np.array([[0, 0, 0.5, 0.5]], np.float32), np.array([0.8], np.float32))
+    def detect(self, picture: Any, min_score: float) -> Detections:
+        return Detections(np.array([[0, 0, 0.5, 0.5]], np.float32), np.array([0.8], np.float32))
 
 
 @pytest.fixture
 def served() -> ServedModel:
     card = ModelCard("fake", "1", "f" * 64, 0.5, InputSize(64, 64), 1)
-    return ServedModel(card, FakeNetwork())  # type: ignore[arg-type]
+    return ServedModel(card, FakeNetwork())
 
 
 def test_average_precision_agrees_with_one_written_by_hand() -> None:
