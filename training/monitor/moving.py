@@ -1,0 +1,179 @@
+"""How far hours are from what is usual: of each camera, and of the model as a whole."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from headcount.domain.drift import wasserstein_distance
+from headcount.domain.features import BINS, FEATURES
+from training.monitor.hours import (
+    ALL_CAMERAS,
+    FEWEST_DAYS,
+    FEWEST_FRAMES,
+    HOURS_A_DAY,
+    KINDS,
+    About,
+    CountArray,
+    FloatArray,
+    Hours,
+    IntArray,
+    Scene,
+    Stream,
+    clock_of,
+    shift_from,
+)
+
+_LEAST_SHIFT = np.array([feature.least_shift for feature in FEATURES])
+# The unit of a stream that hardly varies is this share of the least shift: nothing is divided by 0.
+_LEAST_UNIT = _LEAST_SHIFT / 4
+# Of quiet hours: what one in twenty exceeds. Chosen.
+_SELDOM = 0.95
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Spread:
+    """How far quiet hours of a stream come from usual.
+
+    Attributes:
+        of_hour: Shape `(KINDS, 24, features)`; the median about each hour of day, NaN where
+            fewer than `FEWEST_DAYS` hours tell.
+        of_stream: Shape `(features,)`; what one quiet hour in twenty exceeds, at any time of day.
+            A room that is dim once a week, because nobody switched the lamps on, has a small
+            median and a large one of these.
+    """
+
+    of_hour: FloatArray
+    of_stream: FloatArray
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Moved:
+    """How far the hours of a stream are from usual.
+
+    Attributes:
+        stream: Whose hours.
+        start_s: Shape `(hours,)`; seconds since 1970.
+        distance: Shape `(hours, features)`; as a share of each feature's grid. NaN where there
+            are too few frames, or nothing is usual.
+        belief: Likewise; how much of the distance is believed, 0 to 1.
+        current: Shape `(hours, features, BINS)`; what was seen.
+        usual: Likewise; what it was compared with.
+    """
+
+    stream: Stream
+    start_s: IntArray
+    distance: FloatArray
+    belief: FloatArray
+    current: CountArray
+    usual: CountArray
+
+    @property
+    def frames(self) -> FloatArray:
+        """Return how many frames had each feature; shape `(hours, features)`."""
+        return self.current.sum(axis=2, dtype=np.float64)
+
+    def in_spreads(self, spread: "Spread", zone: ZoneInfo) -> FloatArray:
+        """Return the believed distances in units of what quiet hours come to.
+
+        Args:
+            spread: Of the stream.
+            zone: Whose clock people live by.
+        """
+        _day, hour, kind = clock_of(self.start_s, zone)
+        here = np.nan_to_num(spread.of_hour[kind, hour])
+        unit = np.maximum(np.hypot(here, spread.of_stream), _LEAST_UNIT)
+        return self.distance * self.belief / unit
+
+
+def moved(stream: Stream, hours: Hours, about: About, usual_frames: float) -> Moved:
+    """Return how far hours are from usual.
+
+    Args:
+        stream: Whose hours.
+        hours: What is asked about.
+        about: What is usual.
+        usual_frames: How many frames an hour usually has.
+    """
+    shift = shift_from(about, hours)
+    # The sampling error grows with the root of what is missing. Of an hour with fewer frames than
+    # usual less is believed, and never more.
+    belief = np.sqrt(np.minimum(1.0, hours.frames / usual_frames))
+    return Moved(
+        stream,
+        hours.start_s,
+        shift.distance,
+        np.repeat(belief[:, None], len(FEATURES), axis=1),
+        hours.counts,
+        shift.usual,
+    )
+
+
+def together(seen: Iterable[Moved]) -> list[Moved]:
+    """Return each scene as a whole: usual is mixed as the window is, camera by camera.
+
+    A camera that is away, or looks at more people than the others, therefore moves nothing.
+    """
+    by_scene: dict[Scene, list[Moved]] = {}
+    for one in seen:
+        by_scene.setdefault(one.stream.scene, []).append(one)
+    return [_mixed(scene, parts) for scene, parts in sorted(by_scene.items())]
+
+
+def spread_of(quiet: Moved, zone: ZoneInfo) -> Spread:
+    """Return how far quiet hours come from usual."""
+    _day, hour, kind = clock_of(quiet.start_s, zone)
+    believed = quiet.distance * quiet.belief
+    spread = np.full((KINDS, HOURS_A_DAY, len(FEATURES)), np.nan)
+    for of_kind in range(KINDS):
+        for of_hour in range(HOURS_A_DAY):
+            near = np.isin(hour, [(of_hour + ahead) % HOURS_A_DAY for ahead in (-1, 0, 1)])
+            some = believed[(kind == of_kind) & near]
+            told = np.isfinite(some).sum(axis=0) >= FEWEST_DAYS
+            spread[of_kind, of_hour] = np.where(told, _quantile(some, 0.5), np.nan)
+    return Spread(spread, np.nan_to_num(_quantile(believed, _SELDOM)))
+
+
+def joined(parts: list[Moved]) -> Moved:
+    """Return several parts of one stream as one."""
+    names = ("start_s", "distance", "belief", "current", "usual")
+    columns: Mapping[str, npt.NDArray[np.generic]] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in names
+    }
+    return replace(parts[0], **columns)  # type: ignore[arg-type]
+
+
+def _mixed(scene: Scene, parts: list[Moved]) -> Moved:
+    starts = np.unique(np.concatenate([part.start_s for part in parts]))
+    shape = (len(starts), len(FEATURES), BINS)
+    current, usual = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    frames, believed = np.zeros(shape[:2]), np.zeros(shape[:2])
+    for part in parts:
+        rows = np.searchsorted(starts, part.start_s)
+        known = np.isfinite(part.distance)
+        weight = np.where(known, part.frames, 0.0)
+        totals = np.maximum(part.usual.sum(axis=2), 1.0)
+        current[rows] += part.current * known[:, :, None]
+        usual[rows] += part.usual * (weight / totals)[:, :, None]
+        frames[rows] += weight
+        believed[rows] += weight * part.belief
+    distance = np.where(frames >= FEWEST_FRAMES, wasserstein_distance(usual, current), np.nan)
+    return Moved(
+        Stream(ALL_CAMERAS, scene),
+        starts,
+        distance,
+        believed / np.maximum(frames, 1.0),
+        current,
+        usual,
+    )
+
+
+def _quantile(values: FloatArray, share: float) -> FloatArray:
+    """Return a quantile of each column, NaN where nothing is known."""
+    quantiles = np.full(values.shape[1], np.nan)
+    known = np.isfinite(values).any(axis=0)
+    if known.any():
+        quantiles[known] = np.nanquantile(values[:, known], share, axis=0)
+    return quantiles
