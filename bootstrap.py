@@ -8,19 +8,30 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 # Lambda runs 3.13 (docs/adr): it is taken where there is one, else the newest of the others.
 VERSIONS = ("3.13", "3.12", "3.11")
+# Torch comes for the oldest first (docs/adr/0010): 3.11 is taken where there is one.
+TRAINING_VERSIONS = ("3.11", "3.12", "3.13")
 
 
-def main() -> int:
-    """Make .build/tools (uv), .venv and .build/emulator; say which Python they run on."""
-    found = _find_python()
+def main(arguments: list[str]) -> int:
+    """Make .build/tools (uv), .venv and .build/emulator, or an environment of their own.
+
+    Args:
+        arguments: Nothing, or `training` or `launch` for that environment alone.
+    """
+    versions = TRAINING_VERSIONS if arguments else VERSIONS
+    found = _find_python(versions)
     if found is None:
         print(
-            f"No Python of {', '.join(VERSIONS)} found on PATH or in ~/.pyenv/versions. "
+            f"No Python of {', '.join(versions)} found on PATH or in ~/.pyenv/versions. "
             "Install one (3.13 is what Headcount deploys on) and run make again.",
             file=sys.stderr,
         )
         return 1
     python, version = found
+    if arguments:
+        print(f"Using Python {version} for .build/{arguments[0]}.")
+        _make_environment(ROOT / ".build" / arguments[0], python, with_pip=True)
+        return 0
     if version != VERSIONS[0]:
         print(f"Python {VERSIONS[0]}, which Lambda runs, was not found; using {version}.")
     print(f"Using Python {version} for .venv and the embedded AWS.")
@@ -34,8 +45,8 @@ def main() -> int:
     return 0
 
 
-def _find_python() -> tuple[str, str] | None:
-    for version in VERSIONS:
+def _find_python(versions: tuple[str, ...]) -> tuple[str, str] | None:
+    for version in versions:
         on_path = shutil.which(f"python{version}")
         managed = sorted(Path.home().glob(f".pyenv/versions/{version}*/bin/python{version}"))
         for candidate in [*([on_path] if on_path else []), *map(str, managed), sys.executable]:
@@ -66,4 +77,4 @@ def _run(*command: str | Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

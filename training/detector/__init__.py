@@ -1,0 +1,1 @@
+"""Fine-tuning the detector: one script by SageMaker's container contract. Needs torch."""
