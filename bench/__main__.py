@@ -3,9 +3,9 @@
 from rich.console import Console
 from rich.table import Table
 
-from bench import key_frame, room_day
+from bench import key_frame, room_day, verification
 
-MEASUREMENTS = (key_frame, room_day)
+MEASUREMENTS = (key_frame, room_day, verification)
 
 
 def main() -> None:

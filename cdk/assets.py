@@ -71,7 +71,7 @@ class Layer:
     """One Lambda layer: locked third-party packages and, in one of them, our own.
 
     Attributes:
-        name: `core` or `vision`.
+        name: `core`, `numeric` or `vision`.
         requirements: The lock file, hashes included.
         package: Our package's folder, or None.
     """
@@ -82,8 +82,9 @@ class Layer:
 
 
 CORE: Final = Layer("core", ROOT / "requirements/core.txt", PACKAGE)
+NUMERIC: Final = Layer("numeric", ROOT / "requirements/numeric.txt")
 VISION: Final = Layer("vision", ROOT / "requirements/vision.txt")
-LAYERS: Final = (CORE, VISION)
+LAYERS: Final = (CORE, NUMERIC, VISION)
 
 
 def _silent(_: str) -> None:

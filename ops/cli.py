@@ -38,7 +38,15 @@ VERBS = {
     "site": Verb("ops.site", "app", "Validate, apply, show and retire sites."),
     "gateway": Verb("ops.gateway", "app", "Send a camera's video to Kinesis Video."),
     "query": Verb("ops.query", "query", "Run the lake's named queries."),
+    "verify": Verb("ops.verify", "verify", "Check a run's events against what is promised."),
+    "camera": Verb("ops.camera", "app", "Measure how well a camera finds faces."),
+    "simulate": Verb("ops.simulate", "simulate", "Run a policy over recorded or made-up days."),
+    "data": Verb("ops.data", "app", "Choose, label, validate and split training frames."),
     "evaluate": Verb("ops.evaluate", "evaluate", "Score the model against labelled images."),
+    "gate": Verb("ops.gate", "gate_challenger", "Promote a model over the champion, or not."),
+    "review": Verb("ops.review", "review", "Look at frames in a browser, and correct their boxes."),
+    "model": Verb("ops.model", "app", "List, bring and remove models."),
+    "monitor": Verb("ops.monitor", "app", "Watch the cameras' pictures for drift."),
     "local": Verb("ops.local", "app", "Run the embedded AWS on this machine."),
 }
 

@@ -34,6 +34,7 @@ class Deployment:
     stage: str
     rooms_table_name: str
     sites_bucket_name: str
+    kept_frames_bucket_name: str
     lake_bucket_name: str
     bus_name: str
     alert_topic_arn: str

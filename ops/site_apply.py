@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
+from headcount.errors import DeploymentError
 from headcount.site import CameraBinding, CameraConfig, Site
 from ops.deployment import Deployment
+from ops.kept_frames import Choice, KeptFrames
 from ops.site_changes import Change, SiteClients
 from ops.site_contacts import SiteContacts, addresses_of
 from ops.site_items import SiteItems, SiteRecord
@@ -59,12 +61,13 @@ class SitePlanner:
         found += self._cameras(site, streams)
         found += self._rooms(site)
         found += contacts.missing(wanted)
+        cameras = {camera.id for room in site.rooms for camera in room.cameras}
         found += self._gone(
-            site.id,
-            streams,
-            keep_rooms={room.id for room in site.rooms},
-            keep_cameras={camera.id for room in site.rooms for camera in room.cameras},
+            site.id, streams, keep_rooms={room.id for room in site.rooms}, keep_cameras=cameras
         )
+        # By what is kept and not by what is retired now: a failure then is made good by the next.
+        for camera_id in sorted(self._kept_frames().cameras(site.id) - cameras):
+            found += self._erasure(Choice(site.id, camera_id))
         found += contacts.surplus(wanted)
         if not current:
             was = f"{record.version} -> " if record else ""
@@ -80,6 +83,8 @@ class SitePlanner:
     def retirement(self, site_id: str) -> list[Change]:
         """Return what must be done for nothing of a site to be left but its old documents."""
         found = list(self._gone(site_id, self._streams(site_id), set(), set()))
+        # After the cameras: from then on, no frame of theirs is kept any more.
+        found += self._erasure(Choice(site_id))
         found += self._contacts(site_id).surplus({})
         if self.items.site(site_id) is not None:
             found.append(Change("-", f"site {site_id}", partial(self.items.remove_site, site_id)))
@@ -91,7 +96,7 @@ class SitePlanner:
         for room in site.rooms:
             for camera in room.cameras:
                 stored = self.items.camera(streams.name(camera.id))
-                bind = partial(_binding, site.id, room.id, camera, streams.name(camera.id))
+                bind = partial(_binding, site, room.id, camera, streams.name(camera.id))
                 if camera.id in deployed:
                     binding = bind(deployed[camera.id]["StreamARN"])
                     if stored == binding.model_dump_json():
@@ -133,6 +138,11 @@ class SitePlanner:
                     "-", f"room {room_id}", partial(self.items.remove_room, site_id, room_id)
                 )
 
+    def _erasure(self, choice: Choice) -> Iterator[Change]:
+        kept = self._kept_frames()
+        if frames := kept.find(choice):
+            yield Change("-", f"{len(frames)} kept frames {choice}", partial(_erase, kept, choice))
+
     def _retire_camera(self, site_id: str, streams: SiteStreams, camera_id: str) -> None:
         # The stream goes last: as long as it is there, the next apply finds the camera.
         self.items.remove_camera(site_id, camera_id, streams.name(camera_id))
@@ -160,21 +170,34 @@ class SitePlanner:
     def _streams(self, site_id: str) -> SiteStreams:
         return SiteStreams(self._clients.kinesisvideo, self._deployment, site_id)
 
+    def _kept_frames(self) -> KeptFrames:
+        return KeptFrames(self._clients.s3, self._deployment.kept_frames_bucket_name)
+
     def _contacts(self, site_id: str) -> SiteContacts:
         return SiteContacts(
             self._clients.sns, self._deployment.alert_topic_arn, self.items, site_id
         )
 
 
+def _erase(kept: KeptFrames, choice: Choice) -> None:
+    _, left = kept.erase(choice)
+    if left:
+        raise DeploymentError(
+            f"{left} kept frames {choice} are left: the functions have kept them meanwhile.\n"
+            "They forget a camera within a minute: run the same command again then."
+        )
+
+
 def _binding(
-    site_id: str, room_id: str, camera: CameraConfig, stream: str, stream_arn: str
+    site: Site, room_id: str, camera: CameraConfig, stream: str, stream_arn: str
 ) -> CameraBinding:
     return CameraBinding(
-        site_id=site_id,
+        site_id=site.id,
         room_id=room_id,
         camera_id=camera.id,
         stream_name=stream,
         stream_arn=stream_arn,
         sample_every_s=camera.sample_every_s,
         fragment_s=camera.fragment_s,
+        kept_frames=site.kept_frames_of(camera),
     )

@@ -6,12 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from pydantic import TypeAdapter
 
+from headcount.aws.rooms import StateFormat
 from headcount.domain.policy import Room
-from headcount.errors import ConflictError, FragmentNotFoundError, ModelError, RetiredError
-from headcount.events import Detail, Detection, FrameQuality, ModelReference
-from headcount.ports import Change, CountedFrame, Message, SampledFrame, Stored
+from headcount.errors import (
+    ConflictError,
+    DeadLetterError,
+    FragmentNotFoundError,
+    KeepingError,
+    ModelError,
+    RetiredError,
+)
+from headcount.events import Detail, Detection, FrameQuality, FramesCounted, ModelReference
+from headcount.ports import Change, CountedFrame, FrameContext, Message, SampledFrame, Stored
 from headcount.site import CameraBinding
 
 StateT = TypeVar("StateT")
@@ -34,7 +41,7 @@ class FakeClock:
 class FakeItems(Generic[StateT]):
     """Items with revisions and outboxes; states go through JSON, as they do in the table."""
 
-    states: TypeAdapter[StateT]
+    states: StateFormat[StateT]
     items: dict[str, Stored[StateT]] = field(default_factory=dict)
     conflicts: int = 0
     most_unpublished: int = 32
@@ -58,9 +65,7 @@ class FakeItems(Generic[StateT]):
                 continue
             if before.revision > 1000:
                 raise ConflictError(key)
-            state = self.states.validate_json(
-                self.states.dump_json(changed.state, exclude_defaults=True)
-            )
+            state = self.states.read(self.states.write(changed.state))
             self.items[key] = Stored(
                 key, state, before.revision + 1, (*before.unpublished, *changed.events)
             )
@@ -72,6 +77,16 @@ class FakeItems(Generic[StateT]):
 
     def _read(self, key: str) -> Stored[StateT]:
         return self.items.get(key, Stored(key, None, 0, ()))
+
+
+@dataclass
+class FakeStates(Generic[StateT]):
+    """Items that somebody else keeps: there is no way to write here."""
+
+    known: dict[str, StateT] = field(default_factory=dict)
+
+    def __call__(self, key: str) -> StateT | None:
+        return self.known.get(key)
 
 
 @dataclass
@@ -88,6 +103,19 @@ class FakeBus:
 
     def of(self, kind: type[Detail]) -> list[Any]:
         return [event for event in self.sent if isinstance(event, kind)]
+
+
+@dataclass
+class FakeDeadLetters:
+    """Keeps what is refused, by its reason, unless it is down."""
+
+    kept: list[tuple[str, str]] = field(default_factory=list)
+    down: bool = False
+
+    def __call__(self, body: str, reason: str) -> None:
+        if self.down:
+            raise DeadLetterError("the dead-letter queue is down")
+        self.kept.append((body, reason))
 
 
 @dataclass
@@ -130,9 +158,13 @@ class FakeDetector:
 
     calls: int = 0
     down: bool = False
+    contexts: dict[str, FrameContext] = field(default_factory=dict)
 
-    def __call__(self, jpegs: Mapping[str, bytes]) -> Mapping[str, CountedFrame]:
+    def __call__(
+        self, jpegs: Mapping[str, bytes], contexts: Mapping[str, FrameContext]
+    ) -> Mapping[str, CountedFrame]:
         self.calls += 1
+        self.contexts.update(contexts)
         if self.down:
             raise ModelError("the endpoint is down")
         return {name: counted_frame(int(jpeg)) for name, jpeg in jpegs.items()}
@@ -175,6 +207,21 @@ class FakeVacantViews:
         kept = self.remembered.get(about)
         if kept is None or kept.captured_at < frame.captured_at:
             self.remembered[about] = frame
+
+
+@dataclass
+class FakeFrameKeeper:
+    """Keeps pictures by their frame's id, each with its days, unless S3 is down."""
+
+    kept: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+    calls: int = 0
+    down: bool = False
+
+    def __call__(self, seen: FramesCounted, jpeg: bytes, expire_days: int) -> None:
+        self.calls += 1
+        if self.down:
+            raise KeepingError("S3 is down")
+        self.kept[seen.id] = (jpeg, expire_days)
 
 
 @dataclass

@@ -3,18 +3,35 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from headcount.domain.terms import LightMode, OccupancyState, Severity, Trigger
+from headcount.domain.terms import (
+    CameraStatus,
+    LightMode,
+    OccupancyState,
+    SensorKind,
+    Severity,
+    Trigger,
+)
 from headcount.events import (
     AlertCleared,
     AlertRaised,
     BmsCommandAcknowledged,
+    BmsCommandProposed,
     BmsCommandRequested,
     BmsMeterRead,
+    BmsOverrideChanged,
+    BmsPresenceSensed,
+    BmsScheduleChanged,
+    CameraHealthChanged,
+    CheckedCamera,
+    ControlHeartbeat,
     Detail,
     Detection,
     FrameQuality,
     FramesCounted,
     ModelReference,
+    OccupancyCheckRequested,
+    PointReference,
+    RoomChecked,
     RoomOccupancyChanged,
 )
 from headcount.identifiers import deterministic_id
@@ -65,6 +82,36 @@ OCCUPANCY_CHANGED = RoomOccupancyChanged(
     evidence="4 seen by door (motion 0.062)",
     camera_ids=("door",),
     persisted_at=NOON + timedelta(seconds=1),
+    last_seen_at=NOON,
+)
+CAMERA_HEALTH = CameraHealthChanged(
+    id=deterministic_id("CameraHealthChanged.v1", "hq", "door", "sample"),
+    correlation_id=CORRELATION,
+    site_id="hq",
+    camera_id="door",
+    room_id="lab",
+    status=CameraStatus.FROZEN,
+    since=NOON - timedelta(minutes=2),
+    evidence="the same picture for 120 s",
+)
+ROOM_CHECKED = RoomChecked(
+    id=deterministic_id("RoomChecked.v1", "hq", "lab", "night-round-17"),
+    correlation_id="night-round-17",
+    site_id="hq",
+    room_id="lab",
+    request_id="night-round-17",
+    requested_by="night-watch",
+    state=OccupancyState.OCCUPIED,
+    people_estimate=4,
+    people_low=4,
+    people_high=8,
+    p_vacant=0.01,
+    evidence="4 seen by door, 2 s ago; window: no fragment stored",
+    cameras=(
+        CheckedCamera(camera_id="door", captured_at=NOON, faces=4, age_s=2.0),
+        CheckedCamera(camera_id="window", fault="no fragment stored in the last 60 s"),
+    ),
+    answered_at=NOON + timedelta(seconds=2),
 )
 COMMAND = BmsCommandRequested(
     id=deterministic_id("BmsCommandRequested.v1", "sample", 1),
@@ -83,6 +130,20 @@ COMMAND = BmsCommandRequested(
     policy_version="3f2a9c0d1e4b",
     idempotency_key=deterministic_id("command", "sample"),
     attempt=1,
+    point=PointReference(
+        brick_class="Lighting_Zone", bacnet="bacnet://1201/analog-value,7/present-value"
+    ),
+)
+PROPOSED = BmsCommandProposed.model_validate(
+    COMMAND.model_dump() | {"id": deterministic_id("BmsCommandProposed.v1", "sample", 1)}
+)
+HEARTBEAT = ControlHeartbeat(
+    id=deterministic_id("ControlHeartbeat.v1", "hq", NOON.isoformat()),
+    correlation_id=deterministic_id("heartbeat", "hq", NOON.isoformat()),
+    site_id="hq",
+    sent_at=NOON,
+    expires_at=NOON + timedelta(minutes=3),
+    rooms=("lab", "meeting"),
 )
 ALERT = AlertRaised(
     id=deterministic_id("AlertRaised.v1", "sample"),
@@ -118,6 +179,48 @@ ACKNOWLEDGED = BmsCommandAcknowledged(
     level=2,
     acknowledged_at=NOON + timedelta(seconds=3),
 )
+OVERRIDE = BmsOverrideChanged(
+    id="panel-3-2026-03-02T12:00:00Z",
+    correlation_id="panel-3-2026-03-02T12:00:00Z",
+    site_id="hq",
+    room_id="lab",
+    device_group="lights",
+    active=True,
+    level=4,
+    until=NOON + timedelta(hours=2),
+    reason="set at the wall panel",
+    changed_at=NOON,
+)
+BOOKING = BmsScheduleChanged(
+    id="booking-4711-2",
+    correlation_id="booking-4711",
+    site_id="hq",
+    room_id="lab",
+    booking_id="4711",
+    starts_at=NOON + timedelta(hours=1),
+    ends_at=NOON + timedelta(hours=2),
+    people=6,
+    changed_at=NOON,
+)
+PRESENCE = BmsPresenceSensed(
+    id="pir-lab-1-2026-03-02T12:00:00Z",
+    correlation_id="pir-lab-1-2026-03-02T12:00:00Z",
+    site_id="hq",
+    room_id="lab",
+    sensor_id="pir-lab-1",
+    kind=SensorKind.PIR,
+    present=True,
+    sensed_at=NOON,
+)
+CHECK_REQUESTED = OccupancyCheckRequested(
+    id="night-round-17",
+    correlation_id="night-round-17",
+    site_id="hq",
+    room_id="lab",
+    request_id="night-round-17",
+    requested_by="night-watch",
+    requested_at=NOON,
+)
 METER_READ = BmsMeterRead(
     id=deterministic_id("BmsMeterRead.v1", "sample"),
     correlation_id="meter-17",
@@ -129,11 +232,19 @@ METER_READ = BmsMeterRead(
 )
 ALL_SAMPLES: tuple[Detail, ...] = (
     FRAMES_COUNTED,
+    CAMERA_HEALTH,
     OCCUPANCY_CHANGED,
+    ROOM_CHECKED,
     COMMAND,
+    PROPOSED,
+    HEARTBEAT,
     ALERT,
     CLEARED,
     ACKNOWLEDGED,
+    OVERRIDE,
+    BOOKING,
+    PRESENCE,
+    CHECK_REQUESTED,
     METER_READ,
 )
 

@@ -18,6 +18,7 @@ class Runbook(StrEnum):
     ENDPOINT_ERRORS = "Endpoint errors"
     ENDPOINT_LATENCY = "Endpoint latency"
     LAKE_DELAY = "Lake delay"
+    FRAMES_NOT_KEPT = "Frames not kept"
 
 
 def alarm_above(

@@ -7,10 +7,16 @@ from aws_cdk.aws_lambda import ILayerVersion
 from aws_cdk.aws_sns import ITopic
 from constructs import Construct
 
-from cdk.components.patterns import pattern_of
+from cdk.components.patterns import pattern_of, unknown_of_bms
 from cdk.components.queue_function import QueueFunction
 from cdk.config import Stage
-from headcount.events import BmsCommandAcknowledged, RoomOccupancyChanged
+from headcount.events import (
+    BmsCommandAcknowledged,
+    BmsMeterRead,
+    BmsOverrideChanged,
+    BmsScheduleChanged,
+    RoomOccupancyChanged,
+)
 
 
 class Control(Construct):
@@ -35,7 +41,11 @@ class Control(Construct):
             folder="decide_setpoints",
             description="Decides what every device group of a room should do.",
             layers=[core],
-            environment={"BUS_NAME": bus.event_bus_name, "ROOMS_TABLE": rooms.table_name},
+            environment={
+                "BUS_NAME": bus.event_bus_name,
+                "ROOMS_TABLE": rooms.table_name,
+                "TICK_MINUTES": str(stage.tick_minutes),
+            },
             operations=operations,
         )
         self.decider.consume_events(
@@ -44,10 +54,15 @@ class Control(Construct):
             pattern=pattern_of(RoomOccupancyChanged),
         )
         self.decider.consume_events(
-            "Acknowledgement",
+            "SaidByBms",
             bus=bus,
-            pattern=pattern_of(BmsCommandAcknowledged),
+            pattern=pattern_of(
+                BmsCommandAcknowledged, BmsOverrideChanged, BmsScheduleChanged, BmsMeterRead
+            ),
         )
+        # EventBridge drops what no rule takes. Refused by the decider, it is a dead letter with a
+        # reason instead, and whoever misspelt it can find it.
+        self.decider.consume_events("UnknownOfBms", bus=bus, pattern=unknown_of_bms())
         self.decider.consume_schedule("Tick", every=Duration.minutes(stage.tick_minutes))
         # A hold-off falls due between two ticks: the decider sends itself a delayed message.
         self.decider.function.add_environment("DECIDE_QUEUE_URL", self.decider.queue.queue_url)

@@ -1,5 +1,6 @@
-"""FramesCounted in, RoomOccupancyChanged out."""
+"""What cameras and sensors notice and the passing of time in, RoomOccupancyChanged out."""
 
+from aws_cdk import Duration
 from aws_cdk.aws_dynamodb import ITable
 from aws_cdk.aws_events import IEventBus
 from aws_cdk.aws_lambda import ILayerVersion
@@ -9,7 +10,7 @@ from constructs import Construct
 from cdk.components.patterns import pattern_of
 from cdk.components.queue_function import QueueFunction
 from cdk.config import Stage
-from headcount.events import FramesCounted
+from headcount.events import BmsPresenceSensed, CameraHealthChanged, FramesCounted
 
 
 class Estimation(Construct):
@@ -24,6 +25,7 @@ class Estimation(Construct):
         bus: IEventBus,
         rooms: ITable,
         core: ILayerVersion,
+        numeric: ILayerVersion,
         operations: ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -33,14 +35,17 @@ class Estimation(Construct):
             stage=stage,
             folder="estimate_occupancy",
             description="Lets a camera's observation into its room.",
-            layers=[core],
+            layers=[core, numeric],
             environment={"BUS_NAME": bus.event_bus_name, "ROOMS_TABLE": rooms.table_name},
             operations=operations,
         )
         self.estimator.consume_events(
             "Counted",
             bus=bus,
-            pattern=pattern_of(FramesCounted),
+            pattern=pattern_of(FramesCounted, CameraHealthChanged),
         )
+        self.estimator.consume_events("Presence", bus=bus, pattern=pattern_of(BmsPresenceSensed))
+        # A room whose cameras have fallen silent has nothing else to wake anybody by.
+        self.estimator.consume_schedule("Tick", every=Duration.minutes(stage.tick_minutes))
         bus.grant_put_events_to(self.estimator.function)
         rooms.grant_read_write_data(self.estimator.function)

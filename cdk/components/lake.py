@@ -29,11 +29,17 @@ from cdk.components.queue_function import alarm_on_dead_letters, dead_letter_que
 from cdk.config import Stage
 from headcount import events
 
+# What analysts ask of. A heartbeat says nothing a command does not, and a camera's health or the
+# answer to a question is for the moment: they are on the bus, and not in a table.
 TABLES: Final[Mapping[str, type[events.Detail]]] = {
     "frames_counted": events.FramesCounted,
     "room_occupancy": events.RoomOccupancyChanged,
     "bms_commands": events.BmsCommandRequested,
     "bms_acknowledgements": events.BmsCommandAcknowledged,
+    "bms_proposals": events.BmsCommandProposed,
+    "bms_overrides": events.BmsOverrideChanged,
+    "bookings": events.BmsScheduleChanged,
+    "presence": events.BmsPresenceSensed,
     "meter_readings": events.BmsMeterRead,
     "alerts": events.AlertRaised,
 }

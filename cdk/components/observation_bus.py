@@ -4,8 +4,8 @@ from aws_cdk import Duration
 from aws_cdk.aws_events import EventBus, EventPattern, Match
 from constructs import Construct
 
-from cdk.components.patterns import BMS_SOURCE
 from cdk.config import Stage
+from headcount.bms_events import BMS_SOURCE
 from headcount.events import FramesCounted
 
 

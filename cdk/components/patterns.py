@@ -2,10 +2,8 @@
 
 from aws_cdk.aws_events import EventPattern, Match
 
-from headcount.events import BmsCommandAcknowledged, Detail
-
-# A BMS speaks as `bms.<site>`; its policy allows no other source.
-BMS_SOURCE = f"{BmsCommandAcknowledged.source}."
+from headcount.bms_events import BMS_EVENTS, BMS_SOURCE
+from headcount.events import BmsDetail, Detail
 
 
 def pattern_of(*events: type[Detail]) -> EventPattern:
@@ -18,8 +16,16 @@ def pattern_of(*events: type[Detail]) -> EventPattern:
     if len(sources) != 1:
         raise ValueError(f"One rule takes events of one source, not of {sorted(sources)}.")
     source = sources.pop()
-    theirs = source == BmsCommandAcknowledged.source
+    theirs = source == BmsDetail.source
     return EventPattern(
         source=Match.prefix(BMS_SOURCE) if theirs else [source],
         detail_type=[event.detail_type for event in events],
+    )
+
+
+def unknown_of_bms() -> EventPattern:
+    """Return the pattern of what a BMS says and nobody understands, e.g. a misspelt event."""
+    return EventPattern(
+        source=Match.prefix(BMS_SOURCE),
+        detail_type=Match.anything_but(*(event.detail_type for event in BMS_EVENTS)),
     )

@@ -1,6 +1,7 @@
 """Fragments in, FramesCounted out."""
 
 from aws_cdk import Duration, Stack
+from aws_cdk.aws_cloudwatch import Metric, Stats
 from aws_cdk.aws_dynamodb import ITable
 from aws_cdk.aws_events import IEventBus
 from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
@@ -9,13 +10,16 @@ from aws_cdk.aws_lambda import ILayerVersion
 from aws_cdk.aws_sns import ITopic, Topic
 from constructs import Construct
 
+from cdk.components.alarms import Runbook, alarm_above
 from cdk.components.camera_streams import CameraStreams
 from cdk.components.counting_model import CountingModel
+from cdk.components.kept_frames import KeptFrames
 from cdk.components.queue_function import QueueFunction
 from cdk.config import Stage
 
 # One full vCPU: decoding and measuring a frame is the function's whole work.
 _MEMORY_MB = 1769
+_FOLDER = "sample_fragments"
 
 
 class Perception(Construct):
@@ -31,6 +35,7 @@ class Perception(Construct):
         bus: IEventBus,
         rooms: ITable,
         model: CountingModel,
+        kept_frames: KeptFrames,
         streams: CameraStreams,
         core: ILayerVersion,
         vision: ILayerVersion,
@@ -42,13 +47,15 @@ class Perception(Construct):
             self,
             "Sampler",
             stage=stage,
-            folder="sample_fragments",
+            folder=_FOLDER,
             description="Counts the faces in the key frame of each noticed fragment.",
             layers=[core, vision],
             environment={
                 "BUS_NAME": bus.event_bus_name,
                 "ROOMS_TABLE": rooms.table_name,
                 "ENDPOINT_NAME": model.endpoint_name,
+                "KEPT_FRAMES_BUCKET": kept_frames.bucket.bucket_name,
+                "METRICS_NAMESPACE": _namespace(stage),
             },
             memory_mb=_MEMORY_MB,
             batch_window=Duration.seconds(stage.sample_batch_window_s),
@@ -64,6 +71,23 @@ class Perception(Construct):
         streams.acknowledge_names(self.sampler.role)
         # Kinesis Video decrypts a stored fragment with the rights of whoever reads it.
         key.grant_decrypt(self.sampler.function)
+        self.sampler.role.add_managed_policy(kept_frames.keeping_policy)
+        alarm_above(
+            self,
+            "FramesNotKept",
+            metric=Metric(
+                namespace=_namespace(stage),
+                metric_name="FramesNotKept",
+                dimensions_map={"service": _FOLDER},
+                period=Duration.minutes(15),
+                statistic=Stats.SUM,
+            ),
+            threshold=0,
+            periods=1,
+            runbook=Runbook.FRAMES_NOT_KEPT,
+            says="Frames that a site wants kept are not: S3 does not take them.",
+            tell=operations,
+        )
 
     def _notices(self) -> Topic:
         # Not encrypted with the stage's key: a notice names a fragment and holds nothing of it,
@@ -79,3 +103,8 @@ class Perception(Construct):
             )
         )
         return topic
+
+
+def _namespace(stage: Stage) -> str:
+    """Return where the function's own metrics are: an account may hold several stages."""
+    return f"Headcount/{stage.name}"

@@ -60,9 +60,9 @@ def alarm_on_dead_letters(dead_letters: Queue, *, of: str, tell: ITopic) -> None
 class QueueFunction(Construct):
     """Queue, dead letters, function and alarms; then say what it consumes.
 
-    Both ways to lose an event end in the one dead-letter queue: what a rule or topic could not
-    deliver, and what the function could not do. Their messages are of one form, so one redrive
-    command serves both.
+    All ways to lose an event end in the one dead-letter queue: what a rule or topic could not
+    deliver, what the function could not do, and what it refuses, with the reason beside it. Their
+    messages are of one form, so one redrive command serves all.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class QueueFunction(Construct):
         operations: ITopic,
         description: str,
         memory_mb: int = 512,
+        batch_size: int = _BATCH_SIZE,
         batch_window: Duration | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -108,10 +109,12 @@ class QueueFunction(Construct):
         )
         self.function = worker.function
         self.role = worker.role
+        self.function.add_environment("DEAD_LETTER_QUEUE_URL", self.dead_letters.queue_url)
+        self.dead_letters.grant_send_messages(self.function)
         self.function.add_event_source(
             SqsEventSource(
                 self.queue,
-                batch_size=_BATCH_SIZE,
+                batch_size=batch_size,
                 max_batching_window=batch_window,
                 max_concurrency=stage.queue_concurrency,
                 report_batch_item_failures=True,

@@ -4,6 +4,7 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from cdk.components.customer_key import CustomerKey
+from cdk.components.kept_frames import KeptFrames
 from cdk.components.lake import Lake
 from cdk.components.observation_bus import ObservationBus
 from cdk.components.private_bucket import AccessLogs, own_the_log_of_emptying
@@ -27,6 +28,9 @@ class DataStack(Stack):
         access_logs = AccessLogs(self, "AccessLogs", stage=stage)
         self.rooms = RoomState(self, "RoomState", stage=stage, key=self.key).table
         self.sites = Sites(self, "Sites", stage=stage, key=self.key, access_logs=access_logs).bucket
+        self.kept_frames = KeptFrames(
+            self, "KeptFrames", stage=stage, key=self.key, access_logs=access_logs
+        )
         observations = ObservationBus(self, "Observations", stage=stage)
         self.bus = observations.bus
         self.alerts = AlertTopic(self, "Alerts", key=self.key).topic
@@ -44,6 +48,7 @@ class DataStack(Stack):
         for name, value in {
             "RoomsTableName": self.rooms.table_name,
             "SitesBucketName": self.sites.bucket_name,
+            "KeptFramesBucketName": self.kept_frames.bucket.bucket_name,
             "LakeBucketName": self.lake.bucket.bucket_name,
             "BusName": self.bus.event_bus_name,
             "AlertTopicArn": self.alerts.topic_arn,

@@ -4,7 +4,7 @@ from aws_cdk import CfnOutput, Fn, Stack
 from aws_cdk.aws_lambda import Code, LayerVersion
 from constructs import Construct
 
-from cdk.assets import CORE, VISION, Layer, layer_zip
+from cdk.assets import CORE, NUMERIC, VISION, Layer, layer_zip
 from cdk.components.bms_gateway import BmsGateway
 from cdk.components.camera_streams import CameraStreams
 from cdk.components.control import Control
@@ -13,6 +13,7 @@ from cdk.components.estimation import Estimation
 from cdk.components.gateway_access import GatewayAccess
 from cdk.components.notification import Notification
 from cdk.components.perception import Perception
+from cdk.components.room_check import RoomCheck
 from cdk.components.stream_retirement import StreamRetirement
 from cdk.config import RUNTIME, Stage
 from cdk.stacks.data import DataStack
@@ -30,6 +31,7 @@ class ServingStack(Stack):
             description=f"Headcount {stage.name}: from a fragment of video to a BMS command.",
         )
         core = self._layer(CORE, stage)
+        numeric = self._layer(NUMERIC, stage)
         vision = self._layer(VISION, stage)
         streams = CameraStreams(self, "CameraStreams", stage=stage)
         model = CountingModel(
@@ -49,6 +51,7 @@ class ServingStack(Stack):
             bus=data.bus,
             rooms=data.rooms,
             model=model,
+            kept_frames=data.kept_frames,
             streams=streams,
             core=core,
             vision=vision,
@@ -70,6 +73,20 @@ class ServingStack(Stack):
             bus=data.bus,
             rooms=data.rooms,
             core=core,
+            numeric=numeric,
+            operations=data.operations,
+        )
+        room_check = RoomCheck(
+            self,
+            "RoomCheck",
+            stage=stage,
+            key=data.key,
+            bus=data.bus,
+            rooms=data.rooms,
+            model=model,
+            streams=streams,
+            core=core,
+            vision=vision,
             operations=data.operations,
         )
         control = Control(
@@ -103,6 +120,7 @@ class ServingStack(Stack):
         dead_letters = [
             perception.sampler.dead_letters,
             estimation.estimator.dead_letters,
+            room_check.checker.dead_letters,
             control.decider.dead_letters,
             notification.notifier.dead_letters,
             bms.dead_letters,

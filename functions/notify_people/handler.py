@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from headcount.announcements import message_for
 from headcount.aws.alerts import DynamoNoticeLog, SnsNotifier
+from headcount.aws.dead_letters import dead_letters
 from headcount.aws.directory import DynamoDirectory
 from headcount.batch import bus_event, each_record
 from headcount.domain.policy import Policy
@@ -57,7 +58,11 @@ def adapters() -> Adapters:
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Tell people of a batch of alerts."""
     return each_record(
-        event, context, bus_event(AlertRaised, AlertCleared), partial(notify, to=adapters())
+        event,
+        context,
+        bus_event(AlertRaised, AlertCleared),
+        partial(notify, to=adapters()),
+        dead_letters(),
     )
 
 

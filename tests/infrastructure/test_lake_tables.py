@@ -17,6 +17,10 @@ TABLES: dict[str, type[events.Detail]] = {
     "room_occupancy": events.RoomOccupancyChanged,
     "bms_commands": events.BmsCommandRequested,
     "bms_acknowledgements": events.BmsCommandAcknowledged,
+    "bms_proposals": events.BmsCommandProposed,
+    "bms_overrides": events.BmsOverrideChanged,
+    "bookings": events.BmsScheduleChanged,
+    "presence": events.BmsPresenceSensed,
     "meter_readings": events.BmsMeterRead,
     "alerts": events.AlertRaised,
 }

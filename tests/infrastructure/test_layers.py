@@ -12,6 +12,7 @@ from cdk.assets import (
     AWS_ARM64,
     BUILD,
     CORE,
+    NUMERIC,
     UNZIPPED_LIMIT_BYTES,
     VISION,
     AssetError,
@@ -24,7 +25,11 @@ from cdk.assets import (
 from tests.infrastructure.conftest import ROOT, Synthesized
 
 FOLDERS = sorted(path.parent for path in (ROOT / "functions").glob("*/handler.py"))
-WITH_VISION = {"sample_fragments"}
+BESIDES_CORE = {
+    "check_room": VISION,
+    "sample_fragments": VISION,
+    "estimate_occupancy": NUMERIC,
+}
 # What Lambda's own Python brings; the embedded AWS's environment has it and none of our layers.
 RUNTIME = BUILD / "emulator/bin/python"
 
@@ -108,9 +113,9 @@ def test_a_handler_imports_as_lambda_imports_it(
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Both layers for this machine, unpacked as Lambda would into /opt."""
+    """The layers for this machine, unpacked as Lambda would into /opt."""
     folders = {}
-    for layer in (CORE, VISION):
+    for layer in (CORE, NUMERIC, VISION):
         folders[layer.name] = tmp_path_factory.mktemp(layer.name)
         with zipfile.ZipFile(layer_zip(layer, host_target())) as archive:
             archive.extractall(folders[layer.name])
@@ -118,7 +123,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def _layers_of(folder: str) -> tuple[Layer, ...]:
-    return (CORE, VISION) if folder in WITH_VISION else (CORE,)
+    return (CORE, BESIDES_CORE[folder]) if folder in BESIDES_CORE else (CORE,)
 
 
 def _digest(path: Path) -> str:

@@ -15,7 +15,8 @@ FOLDERS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handl
 OUTPUTS = {
     "Data": {
         "RoomsTableName", "SitesBucketName", "LakeBucketName", "BusName", "AlertTopicArn",
-        "LakeDatabaseName", "AthenaWorkgroupName", "ObservationArchiveName", "KeyArn",
+        "KeptFramesBucketName", "LakeDatabaseName", "AthenaWorkgroupName",
+        "ObservationArchiveName", "KeyArn",
     },
     "Serving": {
         "FragmentNoticeTopicArn", "SampleQueueUrl", "EstimateQueueUrl", "DecideQueueUrl",
@@ -144,10 +145,28 @@ def test_the_decider_may_write_to_its_own_queue(dev: Synthesized) -> None:
         for policy in dev.resources("AWS::IAM::Policy")
         if policy.properties["Roles"] == [{"Ref": role}]
         for statement in policy.properties["PolicyDocument"]["Statement"]
-        if statement["Resource"] == {"Fn::GetAtt": [queue, "Arn"]}
+        # CDK makes one statement of equal grants: its own queue, and its dead letters.
+        if {"Fn::GetAtt": [queue, "Arn"]} in _as_list(statement["Resource"])
     ]
 
     assert any("sqs:SendMessage" in statement["Action"] for statement in statements)
+
+
+def test_what_a_bms_asked_for_reaches_the_queue_that_its_commands_are_in(
+    stage: Synthesized,
+) -> None:
+    (serving,) = [t for name, t in stage.templates.items() if name.endswith("Serving")]
+    queue = serving["Outputs"]["BmsCommandQueueUrl"]["Value"]["Ref"]
+
+    delivered = {
+        kind
+        for rule in stage.resources("AWS::Events::Rule")
+        for target in rule.properties["Targets"]
+        if target["Arn"] == {"Fn::GetAtt": [queue, "Arn"]}
+        for kind in rule.properties["EventPattern"]["detail-type"]
+    }
+
+    assert {"BmsCommandRequested.v1", "ControlHeartbeat.v1", "RoomChecked.v1"} <= delivered
 
 
 def test_only_observations_and_the_bms_are_archived(stage: Synthesized) -> None:
@@ -227,6 +246,10 @@ def test_what_runs_locally_is_what_is_deployed(synthesize: Any) -> None:
 
     assert [kind for kind, _ in kinds[0]] == [kind for kind, _ in kinds[2]]
     assert [kind for kind, _ in kinds[0]] == [kind for kind, _ in kinds[1]]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _settings_of(folder: str) -> list[type[Settings]]:

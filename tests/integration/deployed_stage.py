@@ -183,16 +183,27 @@ class DeployedStage:
 
     def take_dead_letters(self) -> list[str]:
         """Return the bodies of all dead letters, and remove them."""
+        return [message["Body"] for message in self._dead_letters()]
+
+    def take_reasons(self) -> list[str]:
+        """Return why what is refused was refused, and remove all dead letters."""
+        return [
+            message["MessageAttributes"]["reason"]["StringValue"]
+            for message in self._dead_letters()
+            if "MessageAttributes" in message
+        ]
+
+    def _dead_letters(self) -> list[Any]:
         sqs = self.aws.client("sqs")
-        bodies = []
+        found: list[Any] = []
         for url in self.deployment.dead_letter_queue_urls.split(","):
-            while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
-                "Messages"
-            ):
+            while messages := sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["reason"]
+            ).get("Messages"):
+                found += messages
                 for message in messages:
-                    bodies.append(message["Body"])
                     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return bodies
+        return found
 
 
 @dataclass
@@ -232,16 +243,16 @@ class WatchedRoom:
         self._clock += timedelta(seconds=len(captured) / frames_per_s)
         return encoded(captured, fragment_s=1)
 
-    def put(self, clusters: Sequence[Cluster]) -> list[str]:
+    def put(self, clusters: Sequence[Cluster], *, noticed: bool = True) -> list[str]:
         """Send fragments, each with the tag that asks for a notice; return their numbers."""
+        tags = {NOTIFICATION_TAG: "1"} if noticed else {}
         connection = PutMediaConnection(
             self.stage.aws.endpoint_url, self.stream, REGION, Credentials("test", "test")
         )
         try:
             connection.send(write_header(clusters[0].tracks))
             for cluster in clusters:
-                tagged = replace(cluster, trailing_tags={NOTIFICATION_TAG: "1"})
-                connection.send(write_cluster(tagged))
+                connection.send(write_cluster(replace(cluster, trailing_tags=tags)))
             connection.finish()
             said = list(connection.acknowledgements())
         finally:

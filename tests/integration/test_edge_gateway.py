@@ -73,7 +73,7 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 20) -> None:
 def stored(aws: EmbeddedAws, session: boto3.Session, name: str) -> list[Fragment]:
     archive = session.client("kinesis-video-archived-media", endpoint_url=aws.endpoint_url)
     listed = archive.list_fragments(StreamName=name)["Fragments"]
-    numbers = [fragment["FragmentNumber"] for fragment in listed]
+    numbers = sorted(fragment["FragmentNumber"] for fragment in listed)
     answer = archive.get_media_for_fragment_list(StreamName=name, Fragments=numbers)
     return list(read_fragments(answer["Payload"].iter_chunks()))
 

@@ -41,7 +41,8 @@ def changed(deployed: DeployedStage) -> WatchedRoom:
     generous = "{hold_off_s: 1, bands: [{people: 1, levels: {ac: 2, lights: 3}}]}"
     document = deployed.document("changed", generous)
     with deployed.building():
-        room.show(people=1)
+        # One face in one frame is not yet a person.
+        room.show(people=1, seconds=2)
         room.await_heard(BmsCommandAcknowledged, GROUPS)
     subprocess.run(
         [str(HEADCOUNT), "site", "apply", str(document), "--stage", "local"],
@@ -102,7 +103,7 @@ def unanswered(deployed: DeployedStage) -> WatchedRoom:
     """A room whose BMS does not read its commands until it is too late."""
     policy = f"{{hold_off_s: 1, ack_timeout_s: 1, max_attempts: {ATTEMPTS}}}"
     room = deployed.room("unanswered", policy)
-    room.show(people=1)
+    room.show(people=1, seconds=2)
     room.await_heard(AlertRaised, GROUPS)
     return room
 

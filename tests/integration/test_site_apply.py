@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from headcount.domain.kept_frames import KeptFrames
 from headcount.errors import DeploymentError
 from headcount.site import CameraBinding, RoomConfig
 from local.launcher import EmbeddedAws
@@ -117,12 +118,14 @@ def stage(aws: EmbeddedAws, tmp_path: Path) -> Stage:
         BillingMode="PAY_PER_REQUEST",
     )
     aws.client("s3").create_bucket(Bucket=name)
+    aws.client("s3").create_bucket(Bucket=f"{name}-kept")
     sns = aws.client("sns")
     made = {field.name: "unused" for field in fields(Deployment)}
     made |= {
         "stage": name,
         "rooms_table_name": name,
         "sites_bucket_name": name,
+        "kept_frames_bucket_name": f"{name}-kept",
         "alert_topic_arn": sns.create_topic(Name=f"{name}-alerts")["TopicArn"],
         "fragment_notice_topic_arn": sns.create_topic(Name=f"{name}-notices")["TopicArn"],
         "key_arn": aws.client("kms").create_key()["KeyMetadata"]["Arn"],
@@ -294,6 +297,31 @@ def test_a_stream_of_somebody_else_is_left_alone(stage: Stage) -> None:
 
     with pytest.raises(DeploymentError, match="was not made for site 'hq'"):
         stage.plan(DOCUMENT)
+
+
+def test_a_camera_that_is_gone_takes_its_kept_frames_with_it(stage: Stage) -> None:
+    bucket, s3 = stage.deployment.kept_frames_bucket_name, stage.aws.client("s3")
+    stage.apply(DOCUMENT)
+    for camera_id in ("board-1", "lab-1"):
+        s3.put_object(Bucket=bucket, Key=f"hq/{camera_id}/2026/03/02/a.jpg", Body=b"a picture")
+
+    changes = stage.apply(WITHOUT_LAB)
+
+    assert "- 1 kept frames of site hq, of camera lab-1" in changes
+    left = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    assert [found["Key"] for found in left] == ["hq/board-1/2026/03/02/a.jpg"]
+
+
+def test_what_a_site_allows_of_its_frames_reaches_the_camera_s_item(stage: Stage) -> None:
+    stage.apply(DOCUMENT)
+    stage.apply(DOCUMENT.replace("rooms:\n", "kept_frames: {expire_days: 7}\nrooms:\n"))
+
+    binding = stage.item(f"STREAM#{stage.deployment.stream_prefix}hq.lab-1", "CAMERA")
+
+    assert binding is not None
+    assert CameraBinding.model_validate_json(binding["config"]).kept_frames == KeptFrames(
+        expire_days=7
+    )
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from botocore.exceptions import EndpointConnectionError
 from pydantic import TypeAdapter
 
 from headcount.aws.bus import EventBridgePublisher
-from headcount.aws.rooms import DynamoRooms
-from headcount.errors import PoisonRecordError, PublishError
+from headcount.aws.rooms import DynamoRooms, JsonFormat
+from headcount.errors import PublishError, UnreadableItemError
 from headcount.events import Detection
 from headcount.outbox import change_and_publish
 from headcount.ports import Change
@@ -54,7 +54,7 @@ class Table:
 
 
 def rooms(table: Any) -> DynamoRooms[int]:
-    return DynamoRooms(table, "OCCUPANCY", TypeAdapter(int))
+    return DynamoRooms(table, "OCCUPANCY", JsonFormat(TypeAdapter(int)))
 
 
 def count_up(state: int | None, _revision: int) -> Change[int]:
@@ -104,9 +104,11 @@ def test_a_full_outbox_is_published_and_then_the_change_is_made() -> None:
 @pytest.mark.parametrize(
     "left", [{"state": '"no number"'}, {"outbox": ['{"detail_type": "Gone.v1", "detail": {}}']}]
 )
-def test_an_item_of_another_version_is_poison_and_says_what_to_do(left: dict[str, Any]) -> None:
+def test_an_item_of_another_version_cannot_be_read_and_says_what_to_do(
+    left: dict[str, Any],
+) -> None:
     table = Table()
     table.item = {"state": "1", "revision": 1, "outbox": []} | left
 
-    with pytest.raises(PoisonRecordError, match="another version of Headcount"):
+    with pytest.raises(UnreadableItemError, match="another version of Headcount"):
         rooms(table).update("ROOM#hq#lab", count_up)

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from headcount.aws.archives import Archives
 from headcount.aws.detector import SageMakerDetector
 from headcount.aws.frames import KinesisVideoFragments
 from headcount.domain.terms import LightMode
 from headcount.errors import FragmentNotFoundError, ModelError, StreamError
 from headcount.media.fragments import read_fragments
+from headcount.ports import FrameContext
 from tests.clips import archived, captured, encoded, walking
+from training.serving.context import read_context
 
 
 @dataclass
@@ -46,7 +49,7 @@ class Payload:
 
 def fragments(archive: Archive) -> KinesisVideoFragments:
     control: Any = archive
-    return KinesisVideoFragments(control, lambda _address: control)
+    return KinesisVideoFragments(Archives(control, lambda _address: control))
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +147,7 @@ class Endpoint:
         body = json.dumps(answer).encode() if self.answers is None else self.answers
         return {"Body": io.BytesIO(body), "InvokedProductionVariant": "champion"}
 
-    def _prediction(self, frame_id: str, image_b64: str) -> dict[str, Any]:
+    def _prediction(self, frame_id: str, image_b64: str, **_about: Any) -> dict[str, Any]:
         faces = min(3, len(base64.b64decode(image_b64)))
         return {
             "frame_id": frame_id,
@@ -164,17 +167,33 @@ def detector(endpoint: Endpoint) -> SageMakerDetector:
 def test_many_frames_are_one_call():
     endpoint = Endpoint()
 
-    counted = detector(endpoint)({"a": b"1", "b": b"12"})
+    counted = detector(endpoint)({"a": b"1", "b": b"12"}, {})
 
     assert {name: len(one.faces) for name, one in counted.items()} == {"a": 1, "b": 2}
     assert len(endpoint.bodies) == 1
     assert counted["a"].model.variant == "champion"
 
 
+def test_the_context_of_a_frame_goes_with_its_picture():
+    endpoint = Endpoint()
+    context = FrameContext("hq", "door", LightMode.INFRARED, 0.25)
+
+    detector(endpoint)({"a": b"1", "b": b"12"}, {"a": context})
+
+    asked, without = json.loads(endpoint.bodies[0])["instances"]
+    assert read_context(asked["context"]) == {
+        "site_id": "hq",
+        "camera_id": "door",
+        "light_mode": "infrared",
+        "motion": 0.25,
+    }
+    assert "context" not in without
+
+
 def test_frames_that_one_request_cannot_hold_are_several():
     endpoint = Endpoint()
 
-    counted = detector(endpoint)({name: bytes(2_000_000) for name in "abc"})
+    counted = detector(endpoint)({name: bytes(2_000_000) for name in "abc"}, {})
 
     assert sorted(counted) == ["a", "b", "c"]
     assert len(endpoint.bodies) == 2
@@ -184,7 +203,7 @@ def test_frames_that_one_request_cannot_hold_are_several():
 def test_more_frames_than_the_endpoint_takes_are_several_requests():
     endpoint = Endpoint()
 
-    counted = detector(endpoint)({str(number): b"1" for number in range(33)})
+    counted = detector(endpoint)({str(number): b"1" for number in range(33)}, {})
 
     assert len(counted) == 33
     assert [len(json.loads(body)["instances"]) for body in endpoint.bodies] == [16, 16, 1]
@@ -196,7 +215,7 @@ def test_an_endpoint_that_hangs_is_a_model_error():
             raise ReadTimeoutError(endpoint_url="https://runtime.example.com")
 
     with pytest.raises(ModelError, match="asked about again"):
-        detector(Hanging())({"a": b"1"})
+        detector(Hanging())({"a": b"1"}, {})
 
 
 @pytest.mark.parametrize(
@@ -209,4 +228,4 @@ def test_an_endpoint_that_hangs_is_a_model_error():
 )
 def test_an_endpoint_that_fails_is_a_model_error(endpoint, says):
     with pytest.raises(ModelError, match=says):
-        detector(endpoint)({"a": b"1"})
+        detector(endpoint)({"a": b"1"}, {})

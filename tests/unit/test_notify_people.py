@@ -117,3 +117,25 @@ def test_an_alert_about_a_camera_alone_needs_no_room(to):
     notify(ALERT.model_copy(update={"room_id": None, "camera_id": "door"}), to)
 
     assert to.tell.told[0].attributes["room_id"] == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins", "ends"),
+    [
+        ("over_capacity", "more people than it is for", "no more people than it is for"),
+        ("energy_excess", "more runs than its people need", "no more runs than they need"),
+        (
+            "unknown_at_close",
+            "closed, and nobody can say whether it is empty",
+            "settled whether it is empty",
+        ),
+    ],
+)
+def test_what_an_alert_is_about_reads_as_a_sentence(to, kind, begins, ends):
+    notify(ALERT.model_copy(update={"kind": kind}), to)
+    notify(CLEARED.model_copy(update={"kind": kind}), to)
+
+    assert [message.subject for message in to.tell.told] == [
+        f"Headcount hq/lab: {begins}",
+        f"Headcount hq/lab: {ends}",
+    ]

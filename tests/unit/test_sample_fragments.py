@@ -5,12 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import TypeAdapter
 
 from functions.sample_fragments.handler import Adapters, sample
 from headcount.aws.notices import read_notice
 from headcount.domain.cameras import Camera, OccupancySettings
-from headcount.domain.occupancy import Observation, RoomState, observe
+from headcount.domain.occupancy import Observation, observe
 from headcount.domain.policy import Room
 from headcount.domain.terms import LightMode
 from headcount.errors import (
@@ -21,14 +20,15 @@ from headcount.errors import (
 )
 from headcount.events import FramesCounted
 from headcount.identifiers import deterministic_id, room_key
-from headcount.ports import SampledFrame, Stored
+from headcount.ports import FrameContext, SampledFrame
 from headcount.site import CameraBinding
 from tests.fakes import (
     FakeBus,
     FakeDetector,
     FakeDirectory,
     FakeFragments,
-    FakeItems,
+    FakeFrameKeeper,
+    FakeStates,
     FakeVacantViews,
 )
 
@@ -81,8 +81,10 @@ def to():
         frames=FakeFragments({(STREAM, "1"): frame(3), (STREAM, "2"): frame(0, 5)}),
         detect=FakeDetector(),
         views=FakeVacantViews(),
-        rooms=FakeItems(TypeAdapter(RoomState)),
+        rooms=FakeStates(),
         publish=FakeBus(),
+        keep=FakeFrameKeeper(),
+        not_kept=list[int]().append,
     )
 
 
@@ -91,8 +93,7 @@ def vacate(to):
     for i in range(8):
         seen = Observation(f"o{i}", "door", NOON + timedelta(seconds=i * 2 - 16), faces=0)
         state = observe(state, seen, ROOM)
-    key = room_key("hq", "lab")
-    to.rooms.items[key] = Stored(key, state, 8, ())
+    to.rooms.known[room_key("hq", "lab")] = state
 
 
 def test_a_batch_of_fragments_is_one_call_of_the_endpoint(to):
@@ -102,6 +103,12 @@ def test_a_batch_of_fragments_is_one_call_of_the_endpoint(to):
     assert failed == {}
     assert to.detect.calls == 1
     assert [len(event.faces) for event in counted] == [3, 0]
+
+
+def test_the_model_is_told_whose_frame_it_is_and_in_what_light(to):
+    sample(notices("1"), to)
+
+    assert to.detect.contexts == {"m1": FrameContext("hq", "door", LightMode.DAY, 0.0)}
 
 
 def test_the_event_says_which_fragment_of_which_camera_it_is_about(to):

@@ -11,11 +11,12 @@ from functions.decide_setpoints import handler as control
 from functions.estimate_occupancy import handler as estimation
 from functions.notify_people import handler as notification
 from functions.sample_fragments import handler as perception
+from headcount.aws.estimates import OccupancyFormat
 from headcount.aws.notices import FragmentNotice
+from headcount.aws.rooms import JsonFormat
 from headcount.causes import RoomCheckDue
 from headcount.domain.cameras import Camera, OccupancySettings
 from headcount.domain.control_state import ControlState
-from headcount.domain.occupancy import RoomState
 from headcount.domain.policy import DeviceGroup, Policy, Room
 from headcount.domain.terms import LightMode
 from headcount.events import (
@@ -34,6 +35,7 @@ from tests.fakes import (
     FakeDetector,
     FakeDirectory,
     FakeFragments,
+    FakeFrameKeeper,
     FakeItems,
     FakeNoticeLog,
     FakeNotifier,
@@ -77,13 +79,25 @@ class Headcount:
 
     def __post_init__(self) -> None:
         directory = FakeDirectory([ROOM], {STREAM: BINDING})
-        rooms = FakeItems(TypeAdapter(RoomState))
+        rooms = FakeItems(OccupancyFormat())
         self.sampler = perception.Adapters(
-            directory, self.frames, FakeDetector(), FakeVacantViews(), rooms, self.bus
+            directory,
+            self.frames,
+            FakeDetector(),
+            FakeVacantViews(),
+            rooms,
+            self.bus,
+            keep=FakeFrameKeeper(),
+            not_kept=list[int]().append,
         )
-        self.estimator = estimation.Adapters(directory, rooms, self.bus)
+        self.estimator = estimation.Adapters(directory, rooms, self.bus, self.clock)
         self.controller = control.Adapters(
-            directory, FakeItems(TypeAdapter(ControlState)), self.bus, self._ask, self.clock
+            directory,
+            FakeItems(JsonFormat(TypeAdapter(ControlState))),
+            self.bus,
+            self._ask,
+            self.clock,
+            timedelta(minutes=3),
         )
         self.notification = notification.Adapters(
             directory, FakeNoticeLog(), self.notifier, self.clock

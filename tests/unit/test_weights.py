@@ -6,9 +6,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from headcount.errors import ModelError
+from training.catalogue import Catalogue
+from training.model_entry import ModelFile
 from training.package import (
-    INPUT_SIZE,
-    THRESHOLD,
     Target,
     image_uri,
     local_target,
@@ -17,7 +17,7 @@ from training.package import (
     target_named,
 )
 from training.serving.endpoint import ModelCard
-from training.weights import check_sha256, sha256_of, with_constant_weights, with_dynamic_size
+from training.weights import check_sha256, with_constant_weights, with_dynamic_size
 
 
 def test_other_weights_than_the_reviewed_ones_are_refused(tmp_path: Path) -> None:
@@ -67,16 +67,19 @@ def test_weights_are_constants_and_the_picture_stays_an_input() -> None:
     assert [value.name for value in constant.graph.initializer] == ["w"]
 
 
-def test_a_packaged_model_says_who_it_is(tmp_path: Path) -> None:
+def test_a_packaged_model_is_who_the_catalogue_says(tmp_path: Path) -> None:
     weights = tmp_path / "weights.onnx"
     weights.write_bytes(b"abc")
     into = tmp_path / "model"
     into.mkdir()
+    entry = Catalogue.read(tmp_path).entry("centerface")
 
-    card = ModelCard.read(model_folder(weights, into) / "model.json")
+    card = ModelCard.read(model_folder(ModelFile(weights, entry), into) / "model.json")
 
-    assert (card.name, card.threshold, card.size) == ("centerface", THRESHOLD, INPUT_SIZE)
-    assert card.sha256 == sha256_of(into / "model.onnx")
+    assert (card.name, card.version, card.sha256) == (entry.name, entry.version, entry.sha256)
+    assert (card.threshold, card.size) == (entry.threshold, entry.input)
+    assert (card.adapter, card.finds) == ("centerface", "faces")
+    assert (into / "model.onnx").read_bytes() == b"abc"
 
 
 def test_a_package_depends_on_what_its_files_hold_and_nothing_else(tmp_path: Path) -> None:

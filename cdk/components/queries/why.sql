@@ -1,11 +1,11 @@
 -- Why each command of the last day: the frame, the model, the estimate, the policy, the answer.
 WITH commands AS (
-    SELECT correlation_id, site_id, room_id, device_group, level, reason, policy_version,
-           idempotency_key, min(requested_at) AS requested_at, max(attempt) AS attempts
+    SELECT correlation_id, site_id, room_id, device_group, level, relinquish, reason,
+           policy_version, idempotency_key, min(requested_at) AS requested_at, max(attempt) AS attempts
     FROM bms_commands
     WHERE day >= date_format(current_date - INTERVAL '1' DAY, '%Y-%m-%d')
-    GROUP BY correlation_id, site_id, room_id, device_group, level, reason, policy_version,
-             idempotency_key
+    GROUP BY correlation_id, site_id, room_id, device_group, level, relinquish, reason,
+             policy_version, idempotency_key
 ),
 occupancy AS (
     SELECT correlation_id, site_id, room_id, max(state) AS state,
@@ -29,7 +29,7 @@ acknowledgements AS (
     GROUP BY idempotency_key
 )
 SELECT commands.requested_at, commands.site_id, commands.room_id, commands.device_group,
-       commands.level, commands.reason, commands.policy_version, commands.attempts,
+       commands.level, commands.relinquish, commands.reason, commands.policy_version, commands.attempts,
        occupancy.state, occupancy.people_estimate, occupancy.evidence,
        frames.camera_id, frames.fragment_number, frames.captured_at, frames.faces,
        frames.model_version, frames.model_sha256,

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import hashlib
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import Any
 
@@ -29,15 +30,23 @@ def _require_retention(stream: Stream) -> None:
 
 
 def list_fragments(stream: Stream, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer ListFragments: a page of those within the selector's time range, ends included."""
+    """Answer ListFragments: a page of those within the selector's time range, ends included.
+
+    AWS promises no order, across pages neither. Here there is none, so that a consumer who takes
+    the last one for the newest is found out.
+    """
     _require_retention(stream)
     count = request.get("MaxResults") or _DEFAULT_PAGE
     if not 1 <= count <= _MAX_FRAGMENTS:
         raise invalid_argument(f"MaxResults {count} is not 1 to 1000.")
     is_selected = _selected_by(request.get("FragmentSelector"))
-    after = _read_token(request.get("NextToken"))
-    found = [fragment for fragment in stream.after(after) if is_selected(fragment)]
-    page = found[:count]
+    after = _place(_read_token(request.get("NextToken")))
+    found = sorted(
+        (fragment for fragment in stream.fragments if is_selected(fragment)),
+        key=lambda fragment: _place(fragment.number),
+    )
+    rest = [fragment for fragment in found if _place(fragment.number) > after]
+    page = rest[:count]
     answer: dict[str, Any] = {
         "Fragments": [
             {
@@ -50,9 +59,14 @@ def list_fragments(stream: Stream, request: Mapping[str, Any]) -> dict[str, Any]
             for fragment in page
         ]
     }
-    if len(found) > count:
+    if len(rest) > count:
         answer["NextToken"] = base64.urlsafe_b64encode(page[-1].number.encode()).decode()
     return answer
+
+
+def _place(number: str) -> str:
+    """Return where a fragment stands among the listed: nowhere in particular."""
+    return hashlib.sha256(number.encode()).hexdigest() if number else ""
 
 
 def _selected_by(selector: Mapping[str, Any] | None) -> Callable[[StoredFragment], bool]:

@@ -10,9 +10,16 @@
     │   ├── PutMediaError
     │   └── FragmentNotFoundError
     ├── ModelError               weights, packages or the endpoint's answer are not as agreed
+    │   ├── ManifestError       a manifest, or a frame in it, cannot be used
+    │   ├── TrainingError       a training job cannot go on
+    │   └── MonitorError        captures or a baseline cannot be compared
+    ├── DeadLetterError         a dead-letter queue did not take a record
+    ├── KeepingError            S3 did not take a frame that was to be kept
     ├── PublishError             EventBridge did not take every event
     ├── PoisonRecordError        a queue record that no retry can help
     │   └── RetiredError         it is about a camera or room that no site has any more
+    ├── UnreadableItemError     what is stored is of another version
+    ├── UndecidedError          not every room could be decided
     ├── ConflictError            somebody else changed the item first
     ├── DeploymentError          the deployed stack is absent or incomplete
     ├── AssetError               what is to be deployed cannot be built (cdk.assets)
@@ -62,6 +69,26 @@ class ModelError(HeadcountError):
     """Weights, a model package or the endpoint's answer are not as agreed."""
 
 
+class ManifestError(ModelError):
+    """A manifest, or a frame in it, cannot be used; names the line or the frame."""
+
+
+class TrainingError(ModelError):
+    """A training job cannot start or go on."""
+
+
+class MonitorError(ModelError):
+    """Captures cannot be read, or cannot be compared with their baseline."""
+
+
+class DeadLetterError(HeadcountError):
+    """A dead-letter queue did not take a record: the record comes back instead."""
+
+
+class KeepingError(HeadcountError):
+    """S3 did not take a frame that was to be kept: its count is told all the same."""
+
+
 class PublishError(HeadcountError):
     """EventBridge did not take every event."""
 
@@ -72,6 +99,14 @@ class PoisonRecordError(HeadcountError):
 
 class RetiredError(PoisonRecordError):
     """A record about a camera or room that no site has, or no longer: nobody waits for it."""
+
+
+class UnreadableItemError(HeadcountError):
+    """What is stored is of another version of Headcount: a deploy or a site's apply mends it."""
+
+
+class UndecidedError(HeadcountError):
+    """Time has passed, and not every room could be decided: the tick comes back."""
 
 
 class ConflictError(HeadcountError):

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from headcount.domain.policy import Room
 from headcount.domain.terms import LightMode
-from headcount.events import Detail, Detection, FrameQuality, ModelReference
+from headcount.events import Detail, Detection, FrameQuality, FramesCounted, ModelReference
 from headcount.site import CameraBinding
 
 StateT = TypeVar("StateT")
@@ -66,7 +66,7 @@ class ItemStore(Protocol[StateT]):
 
         Raises:
             ConflictError: If somebody else is first every time.
-            PoisonRecordError: If what is stored cannot be read.
+            UnreadableItemError: If what is stored cannot be read.
         """
 
     def mark_published(self, stored: Stored[StateT]) -> None:
@@ -88,7 +88,7 @@ class Directory(Protocol):
 
         Raises:
             RetiredError: If no site has it.
-            PoisonRecordError: If what is stored of it cannot be read.
+            UnreadableItemError: If what is stored of it cannot be read.
         """
 
     def room(self, site_id: str, room_id: str) -> Room:
@@ -96,7 +96,7 @@ class Directory(Protocol):
 
         Raises:
             RetiredError: If the site has no such room.
-            PoisonRecordError: If what is stored of it cannot be read.
+            UnreadableItemError: If what is stored of it cannot be read.
         """
 
     def rooms(self) -> Sequence[tuple[str, str]]:
@@ -135,8 +135,38 @@ class FrameSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StoredFragment:
+    """A fragment that can be fetched.
+
+    Attributes:
+        captured_at: Producer time, never later than `persisted_at`.
+        persisted_at: Server time.
+    """
+
+    number: str
+    captured_at: datetime
+    persisted_at: datetime
+
+
+class NewestFragment(Protocol):
+    """Knows which fragment of a stream is the newest."""
+
+    def __call__(self, stream_name: str, now: datetime) -> StoredFragment | None:
+        """Return it, or None if nothing was stored for 15 minutes.
+
+        Raises:
+            StreamError: If Kinesis Video does not answer as it should.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class CountedFrame:
-    """What the model says about one frame."""
+    """What the model says about one frame.
+
+    Attributes:
+        persons: Faces and bodies are the same people; empty without a person model.
+        person_model: What found them; None without one.
+    """
 
     width: int
     height: int
@@ -144,13 +174,35 @@ class CountedFrame:
     quality: FrameQuality
     model: ModelReference
     inference_id: str
+    persons: tuple[Detection, ...] = ()
+    person_model: ModelReference | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameContext:
+    """What is said of a frame beside its picture; the monitor finds it in the answer.
+
+    Attributes:
+        motion: Within the fragment, 0 to 1.
+    """
+
+    site_id: str
+    camera_id: str
+    light_mode: LightMode
+    motion: float
 
 
 class FaceDetector(Protocol):
     """Finds faces in frames, many at once."""
 
-    def __call__(self, jpegs: Mapping[str, bytes]) -> Mapping[str, CountedFrame]:
+    def __call__(
+        self, jpegs: Mapping[str, bytes], contexts: Mapping[str, FrameContext]
+    ) -> Mapping[str, CountedFrame]:
         """Return what is in every frame, by the ids of `jpegs`.
+
+        Args:
+            jpegs: The pictures.
+            contexts: By the same ids; a frame may have none.
 
         Raises:
             ModelError: If the endpoint fails or its answer is not as agreed.
@@ -167,11 +219,40 @@ class VacantViews(Protocol):
         """Remember this frame as the empty view, unless a newer one is remembered."""
 
 
+class FrameKeeper(Protocol):
+    """Keeps frames to learn from, where a site allows it."""
+
+    def __call__(self, seen: FramesCounted, jpeg: bytes, expire_days: int) -> None:
+        """Keep a frame for so many days; the same frame twice is kept once.
+
+        Raises:
+            KeepingError: If it is not kept.
+        """
+
+
+class Tally(Protocol):
+    """Counts what somebody is told of if there is too much of it."""
+
+    def __call__(self, number: int, /) -> None:
+        """Add to what was counted."""
+
+
 class CheckScheduler(Protocol):
     """Asks to be woken."""
 
     def __call__(self, site_id: str, room_id: str, due_at: datetime, now: datetime) -> None:
         """Have the room looked at again at `due_at`, or as near before it as can be."""
+
+
+class DeadLetters(Protocol):
+    """Keeps what a function refuses, for whoever sent it."""
+
+    def __call__(self, body: str, reason: str) -> None:
+        """Return when the record is kept, with the reason beside it.
+
+        Raises:
+            DeadLetterError: If it is not.
+        """
 
 
 class NoticeLog(Protocol):

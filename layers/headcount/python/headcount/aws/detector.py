@@ -3,7 +3,8 @@
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from headcount.errors import ModelError
 from headcount.events import Detection, FrameQuality, ModelReference
 from headcount.identifiers import deterministic_id
-from headcount.ports import CountedFrame
+from headcount.ports import CountedFrame, FrameContext
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -31,6 +32,7 @@ class _Prediction(_Answer):
     width: int = Field(gt=0)
     height: int = Field(gt=0)
     faces: tuple[Detection, ...]
+    persons: tuple[Detection, ...] = ()
     quality: FrameQuality
 
 
@@ -44,6 +46,7 @@ class _Model(_Answer):
 class _Predictions(_Answer):
     predictions: tuple[_Prediction, ...]
     model: _Model
+    person_model: _Model | None = None
 
 
 _ANSWERS: Final = TypeAdapter(_Predictions)
@@ -56,18 +59,20 @@ class SageMakerDetector:
         self._client = client
         self._endpoint_name = endpoint_name
 
-    def __call__(self, jpegs: Mapping[str, bytes]) -> Mapping[str, CountedFrame]:
+    def __call__(
+        self, jpegs: Mapping[str, bytes], contexts: Mapping[str, FrameContext]
+    ) -> Mapping[str, CountedFrame]:
         """Return what is in every frame, by the ids of `jpegs`.
 
         Raises:
             ModelError: If the endpoint fails or its answer is not as agreed.
         """
         counted: dict[str, CountedFrame] = {}
-        for instances in _requests(jpegs):
+        for instances in _requests(jpegs, contexts):
             counted.update(self._invoke(instances))
         return counted
 
-    def _invoke(self, instances: list[dict[str, str]]) -> dict[str, CountedFrame]:
+    def _invoke(self, instances: list[dict[str, Any]]) -> dict[str, CountedFrame]:
         asked = [instance["frame_id"] for instance in instances]
         # One call has one id: captured output is matched to its frames through the answer.
         inference_id = deterministic_id("inference", *asked)
@@ -103,31 +108,44 @@ class SageMakerDetector:
                 f"Endpoint {self._endpoint_name}: {len(missing)} of {len(asked)} frames are not in "
                 "its answer. Look into the endpoint's log."
             )
-        model = ModelReference(
-            endpoint=self._endpoint_name,
-            variant=answer.get("InvokedProductionVariant", ""),
-            **said.model.model_dump(),
-        )
+        variant = answer.get("InvokedProductionVariant", "")
+        model = self._reference(said.model, variant)
+        persons_by = said.person_model
         return {
             one.frame_id: CountedFrame(
-                one.width, one.height, one.faces, one.quality, model, inference_id
+                width=one.width,
+                height=one.height,
+                faces=one.faces,
+                quality=one.quality,
+                model=model,
+                inference_id=inference_id,
+                persons=one.persons,
+                person_model=None if persons_by is None else self._reference(persons_by, variant),
             )
             for one in said.predictions
         }
 
+    def _reference(self, said: _Model, variant: str) -> ModelReference:
+        return ModelReference(endpoint=self._endpoint_name, variant=variant, **said.model_dump())
 
-def _requests(jpegs: Mapping[str, bytes]) -> Iterator[list[dict[str, str]]]:
+
+def _requests(
+    jpegs: Mapping[str, bytes], contexts: Mapping[str, FrameContext]
+) -> Iterator[list[dict[str, Any]]]:
     """Yield the frames in as few requests as the endpoint's limits allow."""
-    instances: list[dict[str, str]] = []
+    instances: list[dict[str, Any]] = []
     size = 0
     for frame_id, jpeg in jpegs.items():
         encoded = base64.b64encode(jpeg).decode()
+        instance: dict[str, Any] = {"frame_id": frame_id, "image_b64": encoded}
+        if frame_id in contexts:
+            instance["context"] = asdict(contexts[frame_id])
         # Names and punctuation of one instance, generously.
-        added = len(encoded) + len(frame_id) + 64
+        added = len(encoded) + len(frame_id) + len(str(instance.get("context", ""))) + 64
         if instances and (len(instances) == _FRAMES_A_CALL or size + added > _BODY_BYTES):
             yield instances
             instances, size = [], 0
-        instances.append({"frame_id": frame_id, "image_b64": encoded})
+        instances.append(instance)
         size += added
     if instances:
         yield instances

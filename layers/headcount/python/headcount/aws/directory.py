@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from headcount.domain.policy import Room
-from headcount.errors import PoisonRecordError, RetiredError
+from headcount.errors import RetiredError, UnreadableItemError
 from headcount.site import CameraBinding, RoomConfig
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class DynamoDirectory:
 
         Raises:
             RetiredError: If no site has it.
-            PoisonRecordError: If what is stored of it cannot be read.
+            UnreadableItemError: If what is stored of it cannot be read.
         """
 
         def read() -> CameraBinding:
@@ -53,7 +53,7 @@ class DynamoDirectory:
 
         Raises:
             RetiredError: If the site has no such room.
-            PoisonRecordError: If what is stored of it cannot be read.
+            UnreadableItemError: If what is stored of it cannot be read.
         """
 
         def read() -> Room:
@@ -112,6 +112,6 @@ def _read(read: Callable[[str], FoundT], text: str, about: str) -> FoundT:
     try:
         return read(text)
     except ValueError as fault:
-        raise PoisonRecordError(
+        raise UnreadableItemError(
             f"What is stored of {about} is of another version: {fault}. Apply its site again."
         ) from fault

@@ -1,21 +1,17 @@
 """Key frames out of Kinesis Video's archive."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from botocore.exceptions import BotoCoreError, ClientError
 
+from headcount.aws.archives import Archives
 from headcount.domain.terms import LightMode
 from headcount.errors import CorruptFragmentError, FragmentNotFoundError, StreamError
 from headcount.media.fragments import Fragment, read_fragments
 from headcount.media.keyframe import Picture, decode_key_frame, encode_jpeg, grey_thumbnail
 from headcount.media.motion import motion
 from headcount.ports import SampledFrame
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis_video_archived_media import KinesisVideoArchivedMediaClient
-    from mypy_boto3_kinesisvideo import KinesisVideoClient
 
 _API: Final = "GET_MEDIA_FOR_FRAGMENT_LIST"
 # Grey levels of 255. Chosen: below it a face cannot be told from the noise of a webcam.
@@ -27,22 +23,8 @@ _COLOURLESS_LEVEL: Final = 2.0
 class KinesisVideoFragments:
     """A `FrameSource`: one stored fragment, fetched by its number."""
 
-    def __init__(
-        self,
-        control: "KinesisVideoClient",
-        archive_at: Callable[[str], "KinesisVideoArchivedMediaClient"],
-    ) -> None:
-        """Fetch through these clients.
-
-        Args:
-            control: Names the endpoint of each stream.
-            archive_at: Builds a client for an endpoint's address.
-        """
-        self._control = control
-        self._archive_at = archive_at
-        # GetDataEndpoint allows 5 calls a second and stream: ask once per sandbox and stream.
-        self._archives: dict[str, KinesisVideoArchivedMediaClient] = {}
-        self._clients: dict[str, KinesisVideoArchivedMediaClient] = {}
+    def __init__(self, archives: Archives) -> None:
+        self._archives = archives
 
     def __call__(self, stream_name: str, fragment_number: str) -> SampledFrame:
         """Return a fragment's key frame.
@@ -67,7 +49,7 @@ class KinesisVideoFragments:
 
     def _fetch(self, stream_name: str, fragment_number: str) -> Fragment:
         try:
-            answer = self._archive(stream_name).get_media_for_fragment_list(
+            answer = self._archives.client(stream_name, _API).get_media_for_fragment_list(
                 StreamName=stream_name, Fragments=[fragment_number]
             )
             for fragment in read_fragments(answer["Payload"].iter_chunks(1 << 16)):
@@ -75,7 +57,7 @@ class KinesisVideoFragments:
                     return fragment
         except ClientError as fault:
             # The endpoint may have moved: ask for it anew when the record comes back.
-            self._archives.pop(stream_name, None)
+            self._archives.forget(stream_name, _API)
             code = fault.response["Error"]["Code"]
             kind = FragmentNotFoundError if code == "ResourceNotFoundException" else StreamError
             raise kind(
@@ -83,7 +65,7 @@ class KinesisVideoFragments:
                 "exists, keeps data (retention above 0), and the role may read it."
             ) from fault
         except BotoCoreError as fault:
-            self._archives.pop(stream_name, None)
+            self._archives.forget(stream_name, _API)
             raise StreamError(
                 f"{stream_name}: {fault} Fragment {fragment_number} is asked for again."
             ) from fault
@@ -91,17 +73,6 @@ class KinesisVideoFragments:
             f"{stream_name} has no fragment {fragment_number}. It is asked for again; if it stays "
             "away, its retention is over."
         )
-
-    def _archive(self, stream_name: str) -> "KinesisVideoArchivedMediaClient":
-        if stream_name not in self._archives:
-            address = self._control.get_data_endpoint(StreamName=stream_name, APIName=_API)[
-                "DataEndpoint"
-            ]
-            # Streams share endpoints, and a client is expensive to build.
-            if address not in self._clients:
-                self._clients[address] = self._archive_at(address)
-            self._archives[stream_name] = self._clients[address]
-        return self._archives[stream_name]
 
 
 def light_mode(picture: Picture) -> LightMode:

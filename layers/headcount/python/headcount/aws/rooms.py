@@ -3,14 +3,13 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from headcount.domain.control_state import ControlState
-from headcount.domain.occupancy import RoomState
-from headcount.errors import ConflictError, PoisonRecordError
+from headcount.errors import ConflictError, UnreadableItemError
 from headcount.events import ALL_EVENTS, Detail
 from headcount.ports import Change, Stored
 
@@ -26,16 +25,30 @@ _MOST_UNPUBLISHED: Final = 32
 _KINDS: Final = {kind.detail_type: kind for kind in ALL_EVENTS}
 
 
+class StateFormat(Protocol[StateT]):
+    """How a state is written."""
+
+    def read(self, text: str) -> StateT:
+        """Return the state in `text`.
+
+        Raises:
+            ValueError: If it is none; pydantic's ValidationError is one.
+        """
+
+    def write(self, state: StateT) -> str:
+        """Return the state as text."""
+
+
 class DynamoRooms(Generic[StateT]):
     """An `ItemStore` and `StateReader` for one kind of item per room."""
 
-    def __init__(self, table: "Table", sort_key: str, states: TypeAdapter[StateT]) -> None:
+    def __init__(self, table: "Table", sort_key: str, states: StateFormat[StateT]) -> None:
         """Keep the items of that sort key.
 
         Args:
             table: The rooms table.
             sort_key: `OCCUPANCY` or `CONTROL`.
-            states: Reads and writes the state as JSON.
+            states: How a state is written.
         """
         self._table = table
         self._sort_key = sort_key
@@ -52,7 +65,7 @@ class DynamoRooms(Generic[StateT]):
 
         Raises:
             ConflictError: If somebody else is first every time.
-            PoisonRecordError: If what is stored cannot be read.
+            UnreadableItemError: If what is stored cannot be read.
         """
         for _ in range(_ATTEMPTS):
             before = self._read(key, consistent=True)
@@ -97,10 +110,10 @@ class DynamoRooms(Generic[StateT]):
         if not item:
             return Stored(key, None, 0, ())
         try:
-            state = self._states.validate_json(item["state"])
+            state = self._states.read(item["state"])
             unpublished = _read_outbox(item.get("outbox", []))
-        except (ValidationError, KeyError) as fault:
-            raise PoisonRecordError(
+        except (ValueError, KeyError) as fault:
+            raise UnreadableItemError(
                 f"What is stored as {self._sort_key} of {key} is of another version of Headcount. "
                 "Deploy that version again, or delete the item: the room then starts anew."
             ) from fault
@@ -112,7 +125,7 @@ class DynamoRooms(Generic[StateT]):
                 Item={
                     "pk": stored.key,
                     "sk": self._sort_key,
-                    "state": self._states.dump_json(state, exclude_defaults=True).decode(),
+                    "state": self._states.write(state),
                     "revision": stored.revision,
                     "outbox": _write_outbox(stored.unpublished),
                 },
@@ -126,14 +139,25 @@ class DynamoRooms(Generic[StateT]):
         return True
 
 
-def occupancy_items(table: "Table") -> DynamoRooms[RoomState]:
-    """Return the estimator's items."""
-    return DynamoRooms(table, "OCCUPANCY", TypeAdapter(RoomState))
+class JsonFormat(Generic[StateT]):
+    """A state of plain values, as JSON."""
+
+    def __init__(self, states: TypeAdapter[StateT]) -> None:
+        """Write what the adapter knows."""
+        self._states = states
+
+    def read(self, text: str) -> StateT:
+        """Return the state in `text`."""
+        return self._states.validate_json(text)
+
+    def write(self, state: StateT) -> str:
+        """Return the state as text."""
+        return self._states.dump_json(state, exclude_defaults=True).decode()
 
 
 def control_items(table: "Table") -> DynamoRooms[ControlState]:
     """Return control's items."""
-    return DynamoRooms(table, "CONTROL", TypeAdapter(ControlState))
+    return DynamoRooms(table, "CONTROL", JsonFormat(TypeAdapter(ControlState)))
 
 
 def is_conflict(fault: ClientError) -> bool:
