@@ -46,8 +46,8 @@ class Condition:
             raise ValueError(f"jpeg_quality must be 0 to 100, not {self.jpeg_quality}")
 
 
-# A room at dusk behind a cheap lens. Chosen so that the packaged CenterFace loses about a third of
-# its average precision on it, and a person still finds the faces; see docs/training.md.
+# A room at dusk behind a cheap lens. Chosen so that a person still finds the faces, and CenterFace
+# loses a seventh of its precision and counts 2.6 times as wrong (docs/training.md).
 DARKENED = Condition(
     exposure=0.03,
     full_well=2000.0,

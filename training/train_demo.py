@@ -63,6 +63,9 @@ def demonstrate(faces: Path | None, hyperparameters: dict[str, object], seed: in
     """
     console = Console(stderr=True)
     started_s = time.perf_counter()
+    asked: dict[str, object] = {"seed": seed} | ({} if faces else _COMPOSED_DEFAULTS)
+    asked |= hyperparameters
+    read_hyperparameters(asked)
     folder = _MADE / ("photographs" if faces else "composed")
     shutil.rmtree(folder / "set", ignore_errors=True)
     if faces:
@@ -73,8 +76,7 @@ def demonstrate(faces: Path | None, hyperparameters: dict[str, object], seed: in
     _tell(f"{len(manifest.frames)} frames, sha256 {manifest.sha256}", console)
     _show_drift(champion, manifest, console)
     root = folder / "job"
-    defaults: dict[str, object] = {"seed": seed} | ({} if faces else _COMPOSED_DEFAULTS)
-    lay_out_job(root, manifest, champion, defaults | hyperparameters)
+    lay_out_job(root, manifest, champion, asked)
     metrics = run_job(root, console)
     compared, verdict = _gate(champion, root / "model/model.onnx", manifest, folder, console)
     _report(compared, verdict, metrics)
