@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from headcount.domain.terms import LightMode
 from headcount.errors import SourceError
-from local.portraits import PEOPLE, PORTRAITS, Portrait, fetch_portraits
+from local.portraits import PEOPLE, Portrait, fetch_portraits
 from training.channel_folders import MANIFEST
 from training.conditions import Condition, Picture, picture_under
 from training.manifest import Frame, Manifest, Origin, Split, write_manifest
@@ -281,7 +281,7 @@ def _cutout(
 @cache
 def _portrait(portrait: Portrait) -> Picture:
     """Return a portrait at twice the size of the largest face: it is shrunk once for them all."""
-    file = PORTRAITS / portrait.file
+    file = fetch_portraits() / portrait.file
     picture = cv2.imread(str(file))
     if picture is None:
         raise SourceError(f"{file} cannot be decoded.\nRemove it, and run the command again.")
