@@ -38,7 +38,9 @@ from training.weights import BUILD, fetch_weights
 _JOB = "training.detector.train"
 TRAINING_PYTHON = BUILD / "training/bin/python"
 _MADE = BUILD / "train-demo"
-_REJECTED, _REFUSED = 1, 2
+_REJECTED, _REFUSED, _INTERRUPTED = 1, 2, 130
+# By SIGINT and by SIGTERM, once the job has written its checkpoint.
+_STOPPED = (130, 143)
 # glibc gives large blocks back to the system after every step, and asks for them again: measured,
 # 36 of 180 s. Elsewhere the two mean nothing.
 _KEEP_MEMORY = ("MALLOC_TRIM_THRESHOLD_=4000000000", "MALLOC_MMAP_THRESHOLD_=4000000000")
@@ -137,6 +139,10 @@ def run_job(root: Path, console: Console, python: Path = TRAINING_PYTHON) -> dic
                 progress.update(
                     task, completed=said["step"], description=f"loss {said['train_loss']:.2f}"
                 )
+    if job.returncode in _STOPPED:
+        raise TrainingError(
+            f"The training job was stopped.\nRun it again to go on: {_JOB}, {root}."
+        )
     if job.returncode != 0:
         failure = root / "output/failure"
         reason = failure.read_text().strip() if failure.is_file() else "\n".join(last)
@@ -172,6 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HeadcountError as refused:
         sys.stderr.write(f"train-demo: {refused}\n")
         return _REFUSED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return 0 if verdict.promote else _REJECTED
 
 

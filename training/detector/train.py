@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -34,21 +34,24 @@ from training.detector.run import Run, StoppedError
 from training.serving.endpoint import MODEL_FILE
 
 METRICS_FILE = "metrics.json"
-# What a shell reports for a process that ended by SIGTERM.
-_STOPPED = 128 + signal.SIGTERM
+# What a shell adds to the number of the signal that a process ended by.
+_SIGNALLED = 128
 # What changes how a run goes on, and not what comes of it.
 _WITHOUT_EFFECT = {"checkpoint_every", "threads"}
 
 
-def train(container: Container) -> dict[str, Any]:
+def train(container: Container, is_stopped: Callable[[], bool]) -> dict[str, Any]:
     """Run a job whole, and return what metrics.json says.
+
+    Args:
+        container: Of the job.
+        is_stopped: Is asked after each step whether to stop.
 
     Raises:
         StoppedError: If the process was told to stop; the checkpoint is written.
         ModelError: If the job cannot be done; names the channel, the file or the value.
     """
     started_s = time.perf_counter()
-    stop = _StopSignal()
     parameters = read_hyperparameters(container.hyperparameters())
     channels = read_channels(container, rehearse=parameters.rehearsal_share > 0)
     with tempfile.TemporaryDirectory() as folder:
@@ -63,7 +66,7 @@ def train(container: Container) -> dict[str, Any]:
             scratch,
             _say,
         )
-        run.finish(stop.is_set)
+        run.finish(is_stopped)
         weights = container.model / MODEL_FILE
         difference = export(run.graph, weights, LEARNING[parameters.adapter].outputs)
         chosen = run.state.rounds[run.state.best_round]
@@ -102,11 +105,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=OPT_ML, help="instead of /opt/ml")
     # The image's toolkit passes every hyperparameter as an option too; they are read from the file.
     container = Container(parser.parse_known_args(arguments)[0].root)
+    stop = _StopSignal()
     try:
-        train(container)
+        train(container, stop.is_set)
     except StoppedError as stopped:
         sys.stderr.write(f"train: {stopped}\n")
-        return _STOPPED
+        return _SIGNALLED + stop.signal
     except HeadcountError as refused:
         container.fail(str(refused))
         sys.stderr.write(f"train: {refused}\n")
@@ -122,14 +126,15 @@ class _StopSignal:
     """Remembers that the process was told to stop: spot capacity goes two minutes after."""
 
     def __init__(self) -> None:
-        self._is_set = False
-        signal.signal(signal.SIGTERM, self._set)
+        self.signal = 0
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._set)
 
     def is_set(self) -> bool:
-        return self._is_set
+        return self.signal != 0
 
-    def _set(self, _number: int, _frame: FrameType | None) -> None:
-        self._is_set = True
+    def _set(self, number: int, _frame: FrameType | None) -> None:
+        self.signal = number
 
 
 def _sha256_of_run(parameters: Hyperparameters, channels: Channels, champion: Champion) -> str:
