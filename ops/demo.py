@@ -70,7 +70,8 @@ def _writable(file: Path | None) -> Path | None:
     except OSError as fault:
         raise typer.BadParameter(f"{file} cannot be written: {fault.strerror}.") from fault
     if is_new:
-        file.unlink()
+        # Another run that was given the same file may have removed it first.
+        file.unlink(missing_ok=True)
     return file
 
 
