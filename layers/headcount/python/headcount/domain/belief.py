@@ -94,7 +94,7 @@ def advance(belief: Belief | None, seen: Evidence, reading: Reading) -> Belief:
         belief = _with_health(belief, seen, reading)
     elif seen.camera_id in reading.lenses:
         belief = _with_frame(belief, seen, reading)
-    return replace(belief, estimate=weigh(belief, now, reading))
+    return Belief(weigh(belief, now, reading), belief.tracks, belief.sensors, belief.views)
 
 
 def _still_vacant(belief: Belief, seen: Observation, reading: Reading) -> Belief | None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from headcount.domain.transitions import Floats, binomial
+from headcount.domain.transitions import Floats, binomial, layout
 
 # Share of fragments in which a person who is not still moves enough; measured on walkers (0.95
 # and more), chosen lower for people at tables.
@@ -48,11 +48,24 @@ class Detection:
 
 
 @lru_cache(_TABLES_KEPT)
-def likelihood(detection: Detection, size: int, people_seen: int, stirs: bool) -> Floats:
-    """Return P(what a frame says | stirring, v in sight), shape `(2, 1, size)`, tempered."""
+def likelihood(
+    rate: float, false_alarms: float, size: int, people_seen: int, stirs: bool
+) -> Floats:
+    """Return P(what a frame says | stirring, v in sight), tempered.
+
+    Its shape is that of a joint, `(2, states)`; see `headcount.domain.transitions.Layout`.
+
+    Args:
+        rate: As in `Detection`, as is the next.
+        false_alarms: Faces found in a frame that are none, on average.
+        size: How many numbers of people are thought of.
+        people_seen: Faces found.
+        stirs: Whether the fragment shows movement.
+    """
     stirred = STIRRED if stirs else 1 - STIRRED
-    found = _found(detection, max(size, people_seen + 1))[:size, people_seen]
-    chances: Floats = stirred[:, :, None] * found**_TEMPER
+    found = _found(Detection(rate, false_alarms), max(size, people_seen + 1))
+    found = found[:size, people_seen] ** _TEMPER
+    chances: Floats = stirred * found[layout(size).v]
     return chances
 
 

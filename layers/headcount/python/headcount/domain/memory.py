@@ -13,7 +13,7 @@ from headcount.domain.belief import Belief, Estimate
 from headcount.domain.observations import Evidence
 from headcount.domain.occupancy import Announcement, RoomState
 from headcount.domain.tracks import Sensor, Track
-from headcount.domain.transitions import Floats
+from headcount.domain.transitions import Floats, states_before
 from headcount.domain.views import View
 from headcount.domain.visibility import Sight, ViewBelief
 
@@ -133,7 +133,10 @@ def _recall_view(kept: KeptView) -> View:
     people = _unpacked(kept.people, (2, size))
     sights = {
         camera_id: Sight(
-            _unpacked(sight.joint, (2, size, size)), sight.faces, sight.missed, sight.newest
+            _unpacked(sight.joint, (2, states_before(size))),
+            sight.faces,
+            sight.missed,
+            sight.newest,
         )
         for camera_id, sight in kept.sights.items()
     }

@@ -190,22 +190,23 @@ def _fold_in(state: RoomState | None, seen: Evidence, room: Room) -> RoomState:
     if state is None:
         belief = advance(None, seen, reading)
         return RoomState(belief.estimate, belief.tracks, recent=(seen,), steps=(belief,))
-    newest = state.recent[-1]
-    place = len(state.recent)
-    oldest = max(seen.at, newest.at) - reading.late_window
-    if seen.at <= newest.at:
+    at, newest_at = seen.at, state.recent[-1].at
+    oldest = max(at, newest_at) - reading.late_window
+    if at <= newest_at:
         if any(known.id == seen.id for known in state.recent):
             return state
-        if seen.at < oldest:
+        if at < oldest:
             return replace(state, ignored=state.ignored + 1)
-        while place and _order(seen) < _order(state.recent[place - 1]):
-            place -= 1
 
     steps = state.steps or _fold_all(state.settled, state.recent, reading)
-    before = steps[place - 1] if place else state.settled
-    later = (seen, *state.recent[place:])
-    recent = (*state.recent[:place], *later)
-    steps = (*steps[:place], *_fold_all(before, later, reading))
+    recent = (*state.recent, seen)
+    if at > newest_at:
+        steps = (*steps, advance(steps[-1], seen, reading))
+    else:
+        recent = tuple(sorted(recent, key=_order))
+        place = recent.index(seen)
+        before = steps[place - 1] if place else state.settled
+        steps = (*steps[:place], *_fold_all(before, recent[place:], reading))
 
     gone = 0
     while recent[gone].at < oldest:

@@ -6,12 +6,13 @@ anything, stands for whole classes that come or leave and for what no rate descr
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+Indices: TypeAlias = npt.NDArray[np.intp]
 
 # How long a visit lasts on average. Chosen: three quarters of an hour; frames overrule it.
 _STAY_S = 2700.0
@@ -26,8 +27,9 @@ _LEAVES_UNSEEN = 0.1
 # Who has just come is seen coming. Chosen: so that four faces are four people and not five, until
 # somebody is seen to have turned away.
 _SEEN_ON_ARRIVAL = 0.8
-# Tables for one size and step. Chosen: 50 kB each for a dozen people, half a megabyte for sixty.
+# Tables for one size and step. Chosen: 14 kB each for a dozen people, 300 kB for sixty.
 _TABLES_KEPT = 128
+_STIRRING, _STILL = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,52 +50,100 @@ class Persistence:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Moves:
-    """What happens in one step, by where it starts from.
+class Layout:
+    """How `(n people, v of them in sight)` stand in one row: for each n its v from 0 to n.
+
+    So fewer numbers of people are the beginning of the same row.
 
     Attributes:
-        stay: Shape `(2, size, size)`: neither comes, leaves nor turns anybody.
-        burst: Same shape: what a burst adds.
-        come_seen: Shape `(size * size,)`, as those below: one comes, into sight.
-        come_unseen: One comes, out of sight.
-        leave_seen: One leaves who was in sight.
-        leave_unseen: One leaves who was not.
-        leave_still_seen: One leaves who was in sight, of people who were all still.
-        leave_still_unseen: One leaves who was not, of such people.
-        calm: The last who stirs is still.
-        stir: One of the still stirs.
-        away: Shape `(2 * size * size,)`: one turns away.
-        back: Same shape: one turns back.
+        n: Shape `(states,)`: people.
+        v: Same shape: of them in sight.
+        starts: Shape `(size,)`: where each n begins.
     """
 
-    stay: Floats
+    n: Indices
+    v: Indices
+    starts: Indices
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Moves:
+    """What happens in one step, by where it leads to.
+
+    Attributes:
+        sources: Shape `(ways, 2 * states)`: the states from which one can get to each in one step,
+            itself among them; both planes stand in one row.
+        shares: Same shape: the chance of that; 0 where there are fewer ways.
+        burst: Shape `(2 * states,)`: what a burst adds.
+    """
+
+    sources: Indices
+    shares: Floats
     burst: Floats
-    come_seen: Floats
-    come_unseen: Floats
-    leave_seen: Floats
-    leave_unseen: Floats
-    leave_still_seen: Floats
-    leave_still_unseen: Floats
-    calm: Floats
-    stir: Floats
-    away: Floats
-    back: Floats
+
+    def applied_to(self, joint: Floats) -> Floats:
+        """Return a joint, shape `(2, states)`, one step later."""
+        moved: Floats = np.einsum("ws,ws->s", self.shares, joint.reshape(-1).take(self.sources))
+        moved += self.burst
+        return moved.reshape(2, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One kind of change; planes are 0 while somebody stirs and 1 while all are still."""
+
+    name: str
+    planes: tuple[tuple[int, int], ...]
+    people: int = 0
+    in_sight: int = 0
+
+
+_SAME_PLANE = ((_STIRRING, _STIRRING), (_STILL, _STILL))
+# Whoever comes stirs.
+_TO_STIRRING = ((_STIRRING, _STIRRING), (_STILL, _STIRRING))
+_WAYS = (
+    _Way("stay", _SAME_PLANE),
+    _Way("come_seen", _TO_STIRRING, people=1, in_sight=1),
+    _Way("come_unseen", _TO_STIRRING, people=1),
+    _Way("leave_seen", _SAME_PLANE, people=-1, in_sight=-1),
+    _Way("leave_unseen", _SAME_PLANE, people=-1),
+    _Way("calm", ((_STIRRING, _STILL),)),
+    _Way("stir", ((_STILL, _STIRRING),)),
+    _Way("away", _SAME_PLANE, in_sight=-1),
+    _Way("back", _SAME_PLANE, in_sight=1),
+)
+
+
+@cache
+def layout(size: int) -> Layout:
+    """Return how the states of 0 to `size` - 1 people stand in a row."""
+    starts = states_before(np.arange(size))
+    n = np.repeat(np.arange(size), np.arange(1, size + 1))
+    return Layout(n, np.arange(n.size) - starts[n], starts)
+
+
+@overload
+def states_before(n: int) -> int: ...
+@overload
+def states_before(n: Indices) -> Indices: ...
+def states_before(n: int | Indices) -> int | Indices:
+    """Return how many states have fewer people than `n`."""
+    return n * (n + 1) // 2
 
 
 @lru_cache(_TABLES_KEPT)
 def moves_in(size: int, seconds: float, persistence: Persistence) -> Moves:
     """Return what happens in a step of so many seconds, for 0 to `size` - 1 people."""
-    n = np.arange(size, dtype=float)[:, None] * np.ones(size)
-    v = np.minimum(np.arange(size, dtype=float)[None, :], n)
+    row = layout(size)
+    n, v = row.n.astype(float), row.v.astype(float)
     come = np.where(n < size - 1, 1 / _ARRIVAL_S + n / _STAY_S, 0.0)
     away, back = v / persistence.facing_s, (n - v) / persistence.turned_s
     share_still = persistence.still_s / (persistence.still_s + persistence.stirring_s)
     # All of n are still at once: the rarer, the more there are.
     calm = share_still ** np.maximum(n - 1, 0) / persistence.stirring_s * (n > 0)
     stir = n / persistence.still_s
-    bursts = np.full_like(n, 1 / BURST_S)
-    # Rates compete; in a step one of them wins, or none.
     nothing = np.zeros_like(n)
+    # Rates compete; in a step one of them wins, or none.
     rates = {
         "come": np.array([come, come]),
         "leave": np.array([n / _STAY_S, n / _STAY_S * _LEAVES_UNSEEN]),
@@ -101,34 +151,71 @@ def moves_in(size: int, seconds: float, persistence: Persistence) -> Moves:
         "stir": np.array([nothing, stir]),
         "away": np.array([away, away]),
         "back": np.array([back, back]),
-        "burst": np.array([bursts, bursts]),
+        "burst": np.full((2, n.size), 1 / BURST_S),
     }
     total = sum(rates.values())
     happens = -np.expm1(-total * seconds)
     share = {name: rate / total * happens for name, rate in rates.items()}
     seen = v / np.maximum(n, 1)
-    # Who comes is the same for either plane only if both have the same chance of it.
-    come_share = share["come"].min(axis=0)
-    stay = 1 - happens + share["come"] - come_share
-    start = np.zeros((2, size))
-    start[0, 1:], start[1, 0] = prior(size)[1:], prior(size)[0]
     # The chance of a burst differs a little from state to state; the least of them is taken.
-    burst_share = float(np.min(share["burst"]))
-    stay += share["burst"] - burst_share
-    return Moves(
-        stay=stay,
-        burst=start[:, :, None] * first_sight(size) * burst_share,
-        come_seen=(come_share * _SEEN_ON_ARRIVAL).ravel(),
-        come_unseen=(come_share * (1 - _SEEN_ON_ARRIVAL)).ravel(),
-        leave_seen=(share["leave"][0] * seen).ravel(),
-        leave_unseen=(share["leave"][0] * (1 - seen)).ravel(),
-        leave_still_seen=(share["leave"][1] * seen).ravel(),
-        leave_still_unseen=(share["leave"][1] * (1 - seen)).ravel(),
-        calm=share["calm"][0].ravel(),
-        stir=share["stir"][1].ravel(),
-        away=share["away"].ravel(),
-        back=share["back"].ravel(),
-    )
+    burst = float(np.min(share["burst"]))
+    share["stay"] = 1 - happens + share["burst"] - burst
+    share["come_seen"] = share["come"] * _SEEN_ON_ARRIVAL
+    share["come_unseen"] = share["come"] * (1 - _SEEN_ON_ARRIVAL)
+    share["leave_seen"] = share["leave"] * seen
+    share["leave_unseen"] = share["leave"] * (1 - seen)
+    start = np.zeros((2, size))
+    start[_STIRRING, 1:], start[_STILL, 0] = prior(size)[1:], prior(size)[0]
+    paths = _paths(size)
+    shares = np.zeros(paths.sources.shape)
+    by_name = np.array([share[way.name] for way in _WAYS])
+    shares[paths.way, paths.target] = by_name[paths.kind, paths.plane, paths.state]
+    return Moves(paths.sources, shares, (start[:, row.n] * first_sight(size) * burst).ravel())
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Paths:
+    """Every change from one state to another, as far as it does not depend on rates.
+
+    Attributes:
+        sources: As `Moves.sources`.
+        way: Shape `(changes,)`, as those below: row of `sources`.
+        target: Column of `sources`.
+        kind: Which of `_WAYS`.
+        plane: Where it comes from.
+        state: Where it comes from, within that plane.
+    """
+
+    sources: Indices
+    way: Indices
+    target: Indices
+    kind: Indices
+    plane: Indices
+    state: Indices
+
+
+@cache
+def _paths(size: int) -> _Paths:
+    row = layout(size)
+    states = row.n.size
+    found: list[Indices] = []
+    for kind, way in enumerate(_WAYS):
+        n, v = row.n + way.people, row.v + way.in_sight
+        (state,) = np.nonzero((n >= 0) & (n < size) & (v >= 0) & (v <= n))
+        for before, after in way.planes:
+            # Nobody is as still as can be.
+            plane = np.where(n[state] == 0, _STILL, after)
+            target = plane * states + states_before(n[state]) + v[state]
+            found.append(
+                np.array([target, np.full_like(state, kind), np.full_like(state, before), state])
+            )
+    changes = np.concatenate(found, axis=1)
+    target, kinds, planes, state = changes[:, changes[0].argsort(kind="stable")]
+    first = np.searchsorted(target, np.arange(2 * states))
+    nth = np.arange(target.size) - first[target]
+    sources = np.zeros((int(nth.max()) + 1, 2 * states), dtype=np.intp)
+    sources[nth, target] = planes * states + state
+    return _Paths(sources, nth, target, kinds, planes, state)
 
 
 @cache
@@ -144,8 +231,10 @@ def prior(size: int) -> Floats:
 
 @cache
 def first_sight(size: int) -> Floats:
-    """Return P(v | n) for people who have just come: binomial."""
-    return binomial(size, _SEEN_ON_ARRIVAL)
+    """Return P(v | n) for people who have just come, shape `(states,)`: binomial."""
+    row = layout(size)
+    chances: Floats = binomial(size, _SEEN_ON_ARRIVAL)[row.n, row.v]
+    return chances
 
 
 def binomial(size: int, rate: float) -> Floats:

@@ -4,9 +4,11 @@ So looks at one view multiply (`headcount.domain.visibility`), and the numbers o
 add, less those whom a stated overlap lets two views see.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
 import numpy as np
 
@@ -59,24 +61,27 @@ def people_of(views: Mapping[str, View], reading: Reading, known: int) -> tuple[
         view = views.get(name)
         if view is None:
             continue
-        chances = view.belief.people_chances()
+        own = view.belief.people_chances()
         # Views add, less those whom another view has already counted.
-        own: Floats = _thinned(chances, 1 - share) if share else chances
+        if share:
+            own = _thinned(own, 1 - share)
         total = own if total is None else _sum_of(total, own)
         likeliest += int(own.argmax(axis=0))
     if total is None:
         return 1, 1, 1
-    below = total.cumsum(axis=0)
-    low, high = int(below.searchsorted(_LOW_END)), int(below.searchsorted(_HIGH_END))
+    # On a few numbers lists are faster than arrays.
+    chances = total.tolist()
+    below = list(accumulate(chances))
+    low, high = bisect_left(below, _LOW_END), bisect_left(below, _HIGH_END)
     # Somebody is there, whatever the count says.
     people = max(1, likeliest)
     if known:
         # Up only to what is likely to be exceeded or met: a number that wavers at the edge of a
         # band would otherwise raise it, and up is at once.
-        likely = int(below.searchsorted(1 - _UP_TO))
+        likely = bisect_left(below, 1 - _UP_TO)
         people = max(1, min(likeliest, max(known, likely)))
-    if 0 < known < total.size and people < total.size:
-        as_likely = total[known] >= _AS_LIKELY * total[people]
+    if 0 < known < len(chances) and people < len(chances):
+        as_likely = chances[known] >= _AS_LIKELY * chances[people]
         people = known if as_likely else people
     return people, min(low, people), max(high, people)
 

@@ -22,11 +22,12 @@ from headcount.domain.likelihood import STIRRED, Detection, likelihood
 from headcount.domain.transitions import (
     BURST_S,
     Floats,
-    Moves,
     Persistence,
     first_sight,
+    layout,
     moves_in,
     prior,
+    states_before,
 )
 
 # Chosen: more than the largest lecture hall a single camera can count in.
@@ -60,7 +61,8 @@ class Sight:
     """What is believed of one camera's sight.
 
     Attributes:
-        joint: Shape `(2, size, size)`: P(stirring or still, n people, v of them in sight).
+        joint: Shape `(2, states)`: P(stirring or still, n people and v of them in sight), laid
+            out as `headcount.domain.transitions.Layout` says.
         faces: Faces found in its frames, summed; old ones fade.
         missed: Faces missed in them, as far as successive frames disagree.
         newest: Found in its newest frame.
@@ -209,7 +211,7 @@ def forget(belief: ViewBelief, camera_id: str) -> ViewBelief:
 def pass_time(belief: ViewBelief, seconds: float, persistence: Persistence) -> ViewBelief:
     """Return the belief after `seconds` in which nobody looked."""
     # In one step one person turns: a crowd takes shorter ones. Tenths keep the tables few.
-    most = int(np.flatnonzero(belief.people_chances() > _UNLIKELY)[-1]) + 1
+    most = _likely_up_to(belief.people_chances(), _UNLIKELY) + 1
     longest_s = min(_LONGEST_STEP_S, round(_TURNS_A_STEP / most, 1))
     steps = max(1, math.ceil(seconds / longest_s))
     step_s = max(0.1, round(seconds / steps, 1))
@@ -243,30 +245,38 @@ def _see(belief: ViewBelief, says: tuple[str, int, bool], detection: Detection) 
     belief = _roomy(belief, people_seen)
     before = belief.sights.get(camera_id) or Sight(_unseen(belief.people))
     sight = _learn(before, people_seen)
-    known = Detection(found_rate(sight, detection), detection.false_alarms)
-    joint = before.joint * likelihood(known, belief.size, people_seen, stirs)
-    people: Floats = joint.sum(axis=2)
-    total = float(people.sum())
-    joint /= total
-    people /= total
-    alone = all(other == camera_id for other in belief.sights)
-    others = {} if alone else _rescaled(belief, people, but=camera_id)
-    return ViewBelief(
-        people, {**others, camera_id: Sight(joint, sight.faces, sight.missed, people_seen)}
-    )
+    rate = found_rate(sight, detection)
+    joint = before.joint * likelihood(rate, detection.false_alarms, belief.size, people_seen, stirs)
+    people = _people_in(joint)
+    scale = 1 / float(people.sum())
+    joint *= scale
+    people *= scale
+    sights = {camera_id: Sight(joint, sight.faces, sight.missed, people_seen)}
+    if len(belief.sights) > 1 or camera_id not in belief.sights:
+        sights.update(_rescaled(belief, people, but=camera_id))
+    return ViewBelief(people, sights)
+
+
+def _people_in(joint: Floats) -> Floats:
+    """Return P(stirring or still, n), whoever is in sight."""
+    # So many states that n = 0, 1, 2 ... have 1, 2, 3 ... of them.
+    size = math.isqrt(2 * joint.shape[1])
+    people: Floats = np.add.reduceat(joint, layout(size).starts, axis=1)
+    return people
 
 
 def _unseen(people: Floats) -> Floats:
     """Return the joint of a camera that has not looked yet."""
-    joint: Floats = people[:, :, None] * first_sight(people.shape[1])
+    size = people.shape[1]
+    joint: Floats = people[:, layout(size).n] * first_sight(size)
     return joint
 
 
 def _rescaled(belief: ViewBelief, people: Floats, but: str | None) -> dict[str, Sight]:
     """Return the sights of all cameras but one, given what has been learnt of the people."""
-    learnt = people / np.maximum(belief.people, 1e-300)
+    learnt = (people / np.maximum(belief.people, 1e-300))[:, layout(belief.size).n]
     return {
-        camera_id: replace(sight, joint=sight.joint * learnt[:, :, None])
+        camera_id: replace(sight, joint=sight.joint * learnt)
         for camera_id, sight in belief.sights.items()
         if camera_id != but
     }
@@ -288,46 +298,25 @@ def _learn(sight: Sight, people_seen: int) -> Sight:
 
 
 def _step(belief: ViewBelief, seconds: float, persistence: Persistence) -> ViewBelief:
-    size = belief.size
     if not belief.sights:
         return belief
-    moves = moves_in(size, seconds, persistence)
+    moves = moves_in(belief.size, seconds, persistence)
     sights = {
-        camera_id: Sight(_moved(sight.joint, size, moves), sight.faces, sight.missed, sight.newest)
+        camera_id: Sight(moves.applied_to(sight.joint), sight.faces, sight.missed, sight.newest)
         for camera_id, sight in belief.sights.items()
     }
     # What moves n does not ask who is in sight: all cameras go on agreeing about the people.
-    people: Floats = next(iter(sights.values())).joint.sum(axis=2)
-    return ViewBelief(people, sights)
+    return ViewBelief(_people_in(next(iter(sights.values())).joint), sights)
 
 
-def _moved(joint: Floats, size: int, moves: Moves) -> Floats:
-    """Return a joint one step later.
-
-    Both planes are worked on as one line of numbers: in it, one on is one more in sight, a row on
-    one person more. The tables are zero where that would leave a row.
-    """
-    moved = joint * moves.stay
-    moved += moves.burst
-    stirring, still = joint.reshape(2, -1)
-    line, line_still = moved.reshape(2, -1)
-    both = stirring + still
-    # Whoever comes stirs, and nearly always whoever leaves.
-    line[size + 1 :] += (both * moves.come_seen)[: -size - 1]
-    line[size:] += (both * moves.come_unseen)[:-size]
-    line[: -size - 1] += (stirring * moves.leave_seen)[size + 1 :]
-    line[:-size] += (stirring * moves.leave_unseen)[size:]
-    line_still[: -size - 1] += (still * moves.leave_still_seen)[size + 1 :]
-    line_still[:-size] += (still * moves.leave_still_unseen)[size:]
-    line += still * moves.stir
-    line_still += stirring * moves.calm
-    flat, whole = moved.reshape(-1), joint.reshape(-1)
-    flat[:-1] += (whole * moves.away)[1:]
-    flat[1:] += (whole * moves.back)[:-1]
-    # Nobody is as still as can be.
-    line_still[0] += line[0]
-    line[0] = 0.0
-    return moved
+def _likely_up_to(chances: Floats, least: float) -> int:
+    """Return the highest number of people with more than that chance."""
+    # On a few numbers a list is faster than an array.
+    listed = chances.tolist()
+    n = len(listed) - 1
+    while n and listed[n] <= least:
+        n -= 1
+    return n
 
 
 def _rounded_up(count: int) -> int:
@@ -353,7 +342,7 @@ def _roomy(belief: ViewBelief, people_seen: int) -> ViewBelief:
     sights: dict[str, Sight] = {}
     for camera_id, sight in belief.sights.items():
         joint = unseen.copy()
-        joint[:, :size, :size] += sight.joint * scale
+        joint[:, : sight.joint.shape[1]] += sight.joint * scale
         sights[camera_id] = replace(sight, joint=joint)
     people = burst * scale
     people[:, :size] += belief.people * scale
@@ -367,15 +356,16 @@ def _trimmed(belief: ViewBelief) -> ViewBelief:
     if size <= 2 * _SIZES or belief.people[:, size - 2 * _SIZES :].sum() > _NEGLIGIBLE:
         return belief
     chances = belief.people_chances()
-    kept = int(np.flatnonzero(chances > _NEGLIGIBLE)[-1])
+    kept = _likely_up_to(chances, _NEGLIGIBLE)
     # Twice the likeliest is always thought of: as many may be turned away.
     wanted = max(
         _rounded_up(kept + _SIZES), _rounded_up(2 * int(chances.argmax(axis=0))), 2 * _SIZES
     )
     if wanted >= size:
         return belief
+    states = states_before(wanted)
     sights = {
-        camera_id: replace(sight, joint=np.ascontiguousarray(sight.joint[:, :wanted, :wanted]))
+        camera_id: replace(sight, joint=np.ascontiguousarray(sight.joint[:, :states]))
         for camera_id, sight in belief.sights.items()
     }
     return replace(belief, people=belief.people[:, :wanted], sights=sights)
