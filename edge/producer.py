@@ -212,7 +212,9 @@ class Producer:
                     self._record(f"{fault} Sending again in {wait_s:.1f} s.")
                 self._tell()
                 with self._changed:
-                    self._changed.wait_for(lambda: self._is_closing, wait_s)
+                    if self._changed.wait_for(lambda: self._is_closing, wait_s):
+                        # The last seconds allow a few more attempts, and no hammering.
+                        self._changed.wait_for(lambda: not self._buffer, _FIRST_RETRY_S)
                 progressed = self._report.persisted_count > persisted_before
                 wait_s = _FIRST_RETRY_S if progressed else min(wait_s * 2, _LAST_RETRY_S)
 

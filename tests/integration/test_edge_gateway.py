@@ -295,6 +295,8 @@ def test_a_full_buffer_loses_its_oldest_fragment_and_says_so(
     assert producer.report().lost == len(clusters)
     assert producer.report().persisted == ()
     assert any("buffer is full" in message for message in told)
+    # Not even while it closes does it hammer at a line that is down.
+    assert line.connections < 10
 
 
 def test_another_picture_size_goes_on_with_another_header(
