@@ -76,9 +76,10 @@ check: install   ## Format, lint, types, import contracts, unit and contract tes
 
 test: check build training  ## Everything that CI runs.
 	@$(TRAINING) -m pytest -q tests/training
-	@# The template's tests and the running system's side by side: it saves a minute on two cores.
+	@# Much of it is waiting: two workers, a module to each, and the template's tests beside them.
 	@log=.build/test-infrastructure.log; $(BIN)/pytest tests/infrastructure >$$log 2>&1 & pid=$$!; \
-	  $(BIN)/pytest --durations=8 tests/integration; integration=$$?; \
+	  $(BIN)/pytest --durations=8 -n 2 --dist loadfile --no-loadscope-reorder tests/integration; \
+	  integration=$$?; \
 	  wait $$pid; infrastructure=$$?; cat $$log; exit $$((integration + infrastructure))
 
 events: install  ## Write docs/events.md and the JSON schemas from the event models.
