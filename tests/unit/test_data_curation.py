@@ -140,6 +140,20 @@ def test_each_frame_is_taken_with_its_picture_and_a_reason_in_words(tmp_path: Pa
     assert curated.unremarkable == 1
 
 
+def test_a_pool_in_which_nothing_is_worth_a_look_is_refused_and_nothing_is_written(
+    tmp_path: Path,
+) -> None:
+    pool = pooled(
+        tmp_path / "pool",
+        [framed(tmp_path / "pool", "a.png", room(1, [SURE]), camera_id="hall")],
+    )
+
+    with pytest.raises(ManifestError, match="None of the 1 frames is worth a look"):
+        taken(pool, tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
 def test_of_near_duplicates_one_is_taken_and_people_s_first(tmp_path: Path) -> None:
     folder = tmp_path / "pool"
     darker = (room(1, [UNSURE]) * 0.97).astype(np.uint8)

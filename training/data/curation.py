@@ -141,7 +141,7 @@ def curate(
 
     Raises:
         ManifestError: If a picture cannot be read or is not the one vouched for, no frame is of
-            what drifted, or the folder cannot be written.
+            what drifted or worth a look, or the folder cannot be written.
     """
     check_folder(out, pool)
     _refuse_unknown_slice(pool, wish)
@@ -173,6 +173,12 @@ def curate(
         for one, group in zip(seen, groups, strict=True)
         if one.frame.split in FROZEN
     ]
+    if not picked and not kept:
+        raise ManifestError(
+            f"None of the {len(seen)} frames is worth a look: nothing is doubtful, disputed "
+            "or labelled by people, and none is of what drifted.\n"
+            "Bring other frames, or name what drifted: --drifted."
+        )
     return Curated(
         manifest=write_curated(pool, out, kept, picked),
         picked=tuple(picked),
