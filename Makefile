@@ -72,9 +72,10 @@ check: install   ## Format, lint, types, import contracts, unit and contract tes
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q -n auto tests/unit tests/contract
+	@$(BIN)/pytest -q -n auto -m "not slow" tests/unit tests/contract
 
 test: check build training  ## Everything that CI runs.
+	@$(BIN)/pytest -q -n auto -m slow tests/unit
 	@$(TRAINING) -m pytest -q tests/training
 	@# Much of it is waiting: two workers, a module to each, and the template's tests beside them.
 	@log=.build/test-infrastructure.log; $(BIN)/pytest tests/infrastructure >$$log 2>&1 & pid=$$!; \

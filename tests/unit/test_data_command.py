@@ -21,6 +21,8 @@ from training.manifest import Frame, Manifest, Origin, Split, read_manifest, wri
 from training.serving.endpoint import CARD_FILE, MODEL_FILE
 from training.weights import sha256_of
 
+pytestmark = pytest.mark.slow
+
 FACE = (40, 60, 24, 30, 0.9)
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 

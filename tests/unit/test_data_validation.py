@@ -18,6 +18,8 @@ from training.data.validation import Bounds, validate
 from training.data.validation_page import pixelated, write_page
 from training.manifest import Frame, Manifest, Origin, Split
 
+pytestmark = pytest.mark.slow
+
 FACE = (40, 60, 24, 30, 0.9)
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 FEW = Bounds(least=1)

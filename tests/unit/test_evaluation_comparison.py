@@ -25,6 +25,8 @@ from training.evaluation.gate import gate
 from training.manifest import Split
 from training.weights import sha256_of
 
+pytestmark = pytest.mark.slow
+
 RESAMPLES = 200
 
 

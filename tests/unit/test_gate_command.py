@@ -8,6 +8,8 @@ from ops.cli import main
 from tests.frozen_world import SEES_BOTH, SEES_BRIGHT, detector, painted, usual_scenes
 from training.manifest import Split, write_manifest
 
+pytestmark = pytest.mark.slow
+
 REFUSED = 2
 
 

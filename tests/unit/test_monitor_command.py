@@ -7,6 +7,8 @@ from ops.cli import main
 from tests.monitored import footage, hour_of, thinned
 from training.monitor.capture_writer import write_capture
 
+pytestmark = pytest.mark.slow
+
 
 def headcount_monitor(*arguments, capsys):
     """Return the exit code, and what was printed."""

@@ -11,6 +11,8 @@ from training.monitor.deciding import decide, level_of
 from training.monitor.footage import Footage, days_from
 from training.monitor.frames import LIGHTS, AnsweringModel, Frames, join
 
+pytestmark = pytest.mark.slow
+
 # The Wednesday of the second week after the baseline.
 LATER = date(2026, 4, 8)
 

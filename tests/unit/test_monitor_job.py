@@ -17,6 +17,8 @@ from training.monitor.job import main, run, write_baseline
 from training.monitor.orders import Orders
 from training.monitor.stored import read_baseline
 
+pytestmark = pytest.mark.slow
+
 LATER = date(2026, 4, 8)
 ELEVEN = at(LATER, 11)
 CHECKS = {

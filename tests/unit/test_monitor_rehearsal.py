@@ -21,6 +21,8 @@ from training.monitor.pictures import VIEWS, kept_bank
 from training.monitor.rehearsal import mishap, quiet_weeks, through_files
 from training.serving.quality import measure_quality
 
+pytestmark = pytest.mark.slow
+
 LATER = date(2026, 4, 8)
 NO_FACES = np.zeros((0, 4), np.float32)
 _AT = {name: number for number, name in enumerate(FEATURE_NAMES)}

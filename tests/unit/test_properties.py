@@ -23,6 +23,8 @@ from headcount.verification.limits import Limits
 from headcount.verification.properties import PROPERTIES, verify_room
 from tests.lived_day import ROOM, Morning, Scene, as_log, live
 
+pytestmark = pytest.mark.slow
+
 Events: TypeAlias = list[tuple[Detail, datetime]]
 
 # Everything happens within this test's process: what is delivered is known.

@@ -12,6 +12,8 @@ from ops.cli import main
 from ops.simulation.made_up import made_up_csv
 from ops.site_reading import read_site
 
+pytestmark = pytest.mark.slow
+
 SITE = """
 id: hq
 time_zone: Europe/Berlin
