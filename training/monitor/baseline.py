@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from headcount.domain.drift import FEWEST_FOR_A_TAIL, Tail
-from headcount.domain.features import FEATURES
+from headcount.domain.features import FEATURES, Feature
 from headcount.errors import MonitorError
 from training.monitor.frames import AnsweringModel, Frames
 from training.monitor.hours import (
@@ -64,7 +64,8 @@ class Baseline:
         streams: By camera and scene.
         spreads: Of the model as a whole, by scene.
         tails: By feature and scene: how far quiet hours come from usual, in spreads. A feature's
-            tail over all scenes has the scene None.
+            tail over all scenes has the scene None. What the cameras have in common has one tail
+            for all that the model says, by the name of `ALL_CAMERAS`.
     """
 
     model: AnsweringModel
@@ -75,9 +76,12 @@ class Baseline:
     spreads: Mapping[Scene, Spread]
     tails: Mapping[tuple[str, Scene | None], Tail]
 
-    def tail(self, feature: str, scene: Scene) -> Tail | None:
+    def tail(self, feature: Feature, stream: Stream) -> Tail | None:
         """Return how far quiet hours come; None for what was too seldom seen to tell."""
-        return self.tails.get((feature, scene), self.tails.get((feature, None)))
+        if feature.of_model and stream.camera == ALL_CAMERAS:
+            return self.tails.get((ALL_CAMERAS, None))
+        by_scene = self.tails.get((feature.name, stream.scene))
+        return by_scene or self.tails.get((feature.name, None))
 
     def measure(self, frames: Frames) -> list[Moved]:
         """Return how far every stream of a window is from usual, and each scene as a whole.
@@ -91,7 +95,9 @@ class Baseline:
             for stream, hours in split_into_hours(frames, time_zone(self.zone))
             if (known := self.streams.get(stream)) is not None
         ]
-        return seen + together(seen)
+        return seen + together(
+            seen, {stream: known.spread for stream, known in self.streams.items()}
+        )
 
     def in_spreads(self, one: Moved) -> FloatArray:
         """Return distances in units of what is usual for them; shape `(hours, features)`."""
@@ -138,8 +144,10 @@ def make_baseline(frames: Frames, zone: str = "UTC") -> Baseline:
         )
     groups = _left_out_together(days)
     quiet = [_quiet(stream, hours, groups) for stream, hours in cut.items()]
-    quiet += together(quiet)
     spreads = {one.stream: spread_of(one, clock) for one in quiet}
+    in_common = together(quiet, spreads)
+    spreads |= {one.stream: spread_of(one, clock) for one in in_common}
+    quiet += in_common
     return Baseline(
         model=model,
         zone=zone,
@@ -201,13 +209,20 @@ def _quiet(stream: Stream, hours: Hours, groups: Mapping[int, int]) -> Moved:
 
 
 def _tails(quiet: list[tuple[Moved, FloatArray]]) -> dict[tuple[str, Scene | None], Tail]:
+    found: dict[tuple[str, Scene | None], list[FloatArray]] = {}
+    for one, far in quiet:
+        for number, feature in enumerate(FEATURES):
+            if not one.stream.scene.tells_of(feature):
+                continue
+            if feature.of_model and one.stream.camera == ALL_CAMERAS:
+                keys: list[tuple[str, Scene | None]] = [(ALL_CAMERAS, None)]
+            else:
+                keys = [(feature.name, None), (feature.name, one.stream.scene)]
+            for key in keys:
+                found.setdefault(key, []).append(far[:, number])
     tails: dict[tuple[str, Scene | None], Tail] = {}
-    scenes = sorted({one.stream.scene for one, _ in quiet})
-    for number, feature in enumerate(FEATURES):
-        for scene in (None, *scenes):
-            values = np.concatenate(
-                [far[:, number] for one, far in quiet if scene in (None, one.stream.scene)]
-            )
-            if np.isfinite(values).sum() >= FEWEST_FOR_A_TAIL:
-                tails[feature.name, scene] = Tail.fit(values)
+    for key, parts in found.items():
+        values = np.concatenate(parts)
+        if np.isfinite(values).sum() >= FEWEST_FOR_A_TAIL:
+            tails[key] = Tail.fit(values)
     return tails

@@ -4,6 +4,7 @@ A figure is told if it is both sure (its corrected p-value is at most the run's 
 false-alarm rate) and worth telling (its distance is at least the feature's least shift).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -42,7 +43,8 @@ class Test:
         linf: Largest difference of the cumulative distributions, 0 to 1.
         psi: Population stability index.
         js: Jensen-Shannon distance, 0 to 1.
-        wasserstein: As a share of the feature's grid.
+        wasserstein: As a share of the feature's grid; of what the model says, as a whole: the shift
+            that its cameras have in common.
         spreads: That, in units of what is usual at the hour.
         p_value: Corrected for all tests of the hour.
         is_drift: Whether it is to be told.
@@ -112,7 +114,9 @@ def decide(
     for one in baseline.measure(frames):
         measured = _Measured.of(one, baseline.in_spreads(one))
         for number, feature in enumerate(FEATURES):
-            tail = baseline.tail(feature.name, one.stream.scene)
+            if not one.stream.scene.tells_of(feature):
+                continue
+            tail = baseline.tail(feature, one.stream)
             for hour, start_s in enumerate(one.start_s):
                 spreads = float(measured.spreads[hour, number])
                 if tail is None or not np.isfinite(spreads):
@@ -123,9 +127,7 @@ def decide(
     tests = [
         figure.as_test(corrected, level)
         for _start_s, figures in sorted(by_hour.items())
-        for figure, corrected in zip(
-            figures, holm([figure.p_value for figure in figures]), strict=True
-        )
+        for figure, corrected in _corrected(figures)
     ]
     seen = {frames.cameras[index] for index in np.unique(frames.camera)}
     unknown = seen - {stream.camera for stream in baseline.streams}
@@ -166,6 +168,11 @@ class _Figure:
     number: int
     p_value: float
 
+    @property
+    def is_in_common(self) -> bool:
+        """Return whether it is what the model says, of all cameras."""
+        return FEATURES[self.number].of_model and self.measured.one.stream.camera == ALL_CAMERAS
+
     def as_test(self, corrected: float, level: float) -> Test:
         of, at = self.measured, (self.hour, self.number)
         feature = FEATURES[self.number]
@@ -185,6 +192,22 @@ class _Figure:
             p_value=corrected,
             is_drift=corrected <= level and distance >= feature.least_shift,
         )
+
+
+def _corrected(figures: list[_Figure]) -> Iterator[tuple[_Figure, float]]:
+    """Yield an hour's figures with their corrected p-values.
+
+    Half of what is allowed is for the few figures that all cameras have in common, half for the
+    hundreds that are each camera's own: so the many do not drown the few.
+    """
+    families = (
+        [figure for figure in figures if figure.is_in_common],
+        [figure for figure in figures if not figure.is_in_common],
+    )
+    for family in families:
+        p_values = holm([figure.p_value for figure in family])
+        for figure, p_value in zip(family, p_values, strict=True):
+            yield figure, min(1.0, p_value * len(families))
 
 
 def _means(counts: CountArray) -> FloatArray:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from headcount.domain.drift import cumulative
-from headcount.domain.features import BINS, FEATURE_NAMES, FEATURES
+from headcount.domain.features import BINS, FEATURE_NAMES, FEATURES, Feature
+from headcount.domain.terms import LightMode
 from training.monitor.frames import LIGHTS, Frames
 
 FloatArray = npt.NDArray[np.float64]
@@ -49,6 +50,18 @@ class Scene:
 
     light: str
     occupied: bool
+
+    def tells_of(self, feature: Feature) -> bool:
+        """Return whether its frames say anything of a feature.
+
+        Where no face is in sight, there is nothing to say of faces. Nor of light, by day: it is
+        the sun's, behind whatever clouds there are, for we have switched the lamps off; a room
+        that in winter was too dark for it may be dim for the first time on a day in spring.
+        """
+        if self.occupied:
+            return True
+        by_own_lamps = self.light == LightMode.INFRARED
+        return not feature.of_model and (by_own_lamps or not feature.of_light)
 
     def __str__(self) -> str:
         return f"{self.light}, {'faces' if self.occupied else 'no face'} in sight"

@@ -35,7 +35,8 @@ class Feature:
             each: a camera that is steadier than this is not watched more closely than this.
         logarithmic: Whether the grid is even in log(1 + value).
         whole: Whether it counts something.
-        of_model: Whether it depends on the model, and not on the picture alone.
+        of_model: Whether it is of the faces that the model finds, and not of the picture.
+        of_light: Whether it grows with the light that falls into the room.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Feature:
     logarithmic: bool = False
     whole: bool = False
     of_model: bool = False
+    of_light: bool = False
 
     def on_grid(self, values: FloatArray) -> FloatArray:
         """Return where values lie on the grid, 0 at `low` to 1 at `high`; NaN stays NaN."""
@@ -69,9 +71,9 @@ class Feature:
 
 
 FEATURES: tuple[Feature, ...] = (
-    Feature("brightness", 0.0, 1.0, 0.02),
-    Feature("contrast", 0.0, 0.5, 0.02),
-    Feature("blur", 0.0, 20_000.0, 0.02, logarithmic=True),
+    Feature("brightness", 0.0, 1.0, 0.02, of_light=True),
+    Feature("contrast", 0.0, 0.5, 0.02, of_light=True),
+    Feature("blur", 0.0, 20_000.0, 0.02, logarithmic=True, of_light=True),
     Feature("faces", 0.0, 255.0, 0.05, logarithmic=True, whole=True, of_model=True),
     Feature("score_mean", 0.0, 1.0, 0.02, of_model=True),
     Feature("score_lowest", 0.0, 1.0, 0.03, of_model=True),
