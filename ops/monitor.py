@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -19,13 +19,14 @@ from training.monitor.baseline import make_baseline
 from training.monitor.capture import Reading
 from training.monitor.corrections import read_corrections
 from training.monitor.deciding import FALSE_ALARMS_A_YEAR
-from training.monitor.footage import Footage
+from training.monitor.footage import Footage, days_from
 from training.monitor.job import COMPLETED, WITH_VIOLATIONS, Outcome, write_baseline
 from training.monitor.job import run as run_job
 from training.monitor.orders import Orders
 from training.monitor.pictures import Bank, kept_bank, measure_bank, recipe_of
 from training.monitor.quality import judge
 from training.monitor.rehearsal import (
+    BASELINE_WEEKS,
     FIRST_DAY,
     NIGHT_HOUR,
     TRIED_HOURS,
@@ -143,7 +144,8 @@ def rehearse(
     quiet = quiet_weeks(
         footage, usual, weeks, lambda days: _watch(days, "Quiet weeks"), false_alarms_a_year
     )
-    tried = [(condition, at) for condition in _MISHAPS for at in _tried(condition)]
+    day = _working_day(footage)
+    tried = [(condition, at) for condition in _MISHAPS for at in _tried(condition, day)]
     found = [
         mishap(footage, usual, condition, at, false_alarms_a_year)
         for condition, at in _watch(tried, "Mishaps")
@@ -154,7 +156,7 @@ def rehearse(
         write_baseline(folder / "baseline", usual, frames, Reading())
         outcomes = {
             condition: through_files(
-                footage, folder / "baseline", folder / condition, condition, _at_work(11)
+                footage, folder / "baseline", folder / condition, condition, _at(day, 11)
             )
             for condition in _watch(("quiet", *_MISHAPS), "Through files")
         }
@@ -212,16 +214,20 @@ def _bank(weights: Path) -> Bank:
     )
 
 
-def _at_work(hour: int) -> datetime:
-    """Return an hour of the Wednesday in the second quiet week."""
-    day = FIRST_DAY + timedelta(days=7 * 5 + 2)
+def _working_day(footage: Footage) -> date:
+    """Return the Wednesday in the second quiet week, or the next day that is no holiday."""
+    wednesday = FIRST_DAY + timedelta(weeks=BASELINE_WEEKS + 1, days=2)
+    return next(day for day in days_from(wednesday, 7) if not footage.is_holiday(day))
+
+
+def _at(day: date, hour: int) -> datetime:
     return datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
 
 
-def _tried(condition: str) -> list[datetime]:
+def _tried(condition: str, day: date) -> list[datetime]:
     """Return when a mishap is tried: at work and, where it can be seen, by night."""
     hours = TRIED_HOURS if condition == "masked" else (*TRIED_HOURS, NIGHT_HOUR)
-    return [_at_work(hour) for hour in hours]
+    return [_at(day, hour) for hour in hours]
 
 
 def _wanted(condition: str) -> str:

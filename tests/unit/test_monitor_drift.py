@@ -84,6 +84,16 @@ def test_our_own_dark_at_noon_is_not_drift(source, usual):
     assert decision.drifts == ()
 
 
+def test_an_empty_room_that_is_dim_by_day_for_the_first_time_has_not_darkened(source, usual):
+    empty = hour_of(source, date(2026, 4, 12), 11, "darkened")
+    assert not np.nansum(empty.values[:, FEATURE_NAMES.index("faces")])
+
+    decision = decide(usual, empty)
+
+    assert len(decision.tests) > 10
+    assert decision.drifts == ()
+
+
 def test_a_room_that_nobody_used_on_a_working_day_is_not_drift(source, usual):
     sunday = hour_of(source, date(2026, 4, 12), 11)
     on_wednesday = _at_other_hours(sunday, -4 * 24)

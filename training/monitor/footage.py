@@ -115,11 +115,15 @@ class Footage:
             condition: Of the bank.
         """
         weather = _weather(np.random.default_rng([self.seed, on.toordinal()]))
-        is_holiday = np.random.default_rng([self.seed, on.toordinal(), 1]).random() < _HOLIDAY
+        is_holiday = self.is_holiday(on)
         return join(
             [self._camera_day(number, on, weather, is_holiday, condition)
              for number in range(len(self.cameras))]
         )  # fmt: skip
+
+    def is_holiday(self, on: date) -> bool:
+        """Return whether nobody works on a day though it is a working day."""
+        return np.random.default_rng([self.seed, on.toordinal(), 1]).random() < _HOLIDAY
 
     def _camera_day(
         self, number: int, on: date, weather: FloatArray, is_holiday: bool, condition: str

@@ -20,7 +20,7 @@ from training.monitor.hours import HOURS_A_DAY, KINDS, FloatArray, IntArray, Sce
 from training.monitor.moving import Spread
 
 OURS = "headcount"
-_FORMAT = 1
+_FORMAT = 2
 _DIGITS = 6
 _KIND_NAMES = ("working day", "weekend")
 
