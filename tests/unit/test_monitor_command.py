@@ -85,7 +85,7 @@ def test_quality_is_told_by_camera_and_by_light(capture, tmp_path, capsys):
     ("arguments", "says"),
     [
         (("baseline", "nowhere", "--out", "out"), "nowhere is not a folder"),
-        (("baseline", ".", "--out", "out"), "There are no frames in the capture."),
+        (("baseline", ".", "--out", "out"), "no frames in the capture: 0 file(s)"),
         (("run", ".", "--against", "nowhere", "--out", "out"), "statistics.json cannot be read"),
         (("baseline", ".", "--out", "out", "--start", "noon"), "start_time is 'noon'"),
         (("baseline", ".", "--out", "out", "--time-zone", "Mars"), "There is no time zone 'Mars'"),

@@ -17,7 +17,7 @@ from typing import Any
 
 from headcount.errors import HeadcountError, MonitorError
 from training.monitor import contract, metrics
-from training.monitor.baseline import Baseline, make_baseline
+from training.monitor.baseline import Baseline, make_baseline, time_zone
 from training.monitor.capture import Reading, read_capture
 from training.monitor.corrections import read_corrections
 from training.monitor.deciding import Decision, Test, decide
@@ -75,6 +75,14 @@ def run(orders: Orders) -> Outcome:
 
 
 def _write_baseline(orders: Orders, frames: Frames, reading: Reading) -> Outcome:
+    time_zone(orders.time_zone)
+    if not len(frames):
+        read = f"{reading.files} file(s) with {reading.lines} line(s) were read"
+        raise MonitorError(
+            f"There are no frames in the capture: {read}.{_unread(reading)}\n"
+            "Name the folder as in S3, {endpoint}/{variant}/yyyy/mm/dd/hh/*.jsonl; look whether "
+            "the endpoint captures its answers, and for the window that was asked."
+        )
     baseline = make_baseline(frames, orders.time_zone)
     write_baseline(orders.output, baseline, frames, reading)
     days = (baseline.end - baseline.start).total_seconds() / 86_400
