@@ -29,6 +29,8 @@ _LEAVES_UNSEEN = 0.1
 _SEEN_ON_ARRIVAL = 0.8
 # Tables for one size and step. Chosen: 14 kB each for a dozen people, 300 kB for sixty.
 _TABLES_KEPT = 128
+# What all tables of one size share. Chosen: a few rooms' sizes; of a hall of 400 it is 70 MB.
+_SIZES_KEPT = 4
 _STIRRING, _STILL = 0, 1
 
 
@@ -194,7 +196,7 @@ class _Paths:
     state: Indices
 
 
-@cache
+@lru_cache(_SIZES_KEPT)
 def _paths(size: int) -> _Paths:
     row = layout(size)
     states = row.n.size
