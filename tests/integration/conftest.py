@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import boto3
 import pytest
 
 from local import deployment as cdk
@@ -11,6 +12,12 @@ from local.portraits import fetch_portraits
 from ops.build import build_for_this_machine
 from ops.deployment import Deployment
 from tests.integration.deployed_stage import DeployedStage
+
+
+@pytest.fixture(autouse=True)
+def _own_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    # boto3 keeps those of whoever asked first: in a process of its own, that is the command.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 @pytest.fixture(scope="session")
