@@ -65,7 +65,7 @@ class Baseline:
         spreads: Of the model as a whole, by scene.
         tails: By feature and scene: how far quiet hours come from usual, in spreads. A feature's
             tail over all scenes has the scene None. What the cameras have in common has one tail
-            for all that the model says, by the name of `ALL_CAMERAS`.
+            for all that the model says, by the name of `ALL_CAMERAS`: that of its square.
     """
 
     model: AnsweringModel
@@ -76,12 +76,19 @@ class Baseline:
     spreads: Mapping[Scene, Spread]
     tails: Mapping[tuple[str, Scene | None], Tail]
 
-    def tail(self, feature: Feature, stream: Stream) -> Tail | None:
-        """Return how far quiet hours come; None for what was too seldom seen to tell."""
-        if feature.of_model and stream.camera == ALL_CAMERAS:
-            return self.tails.get((ALL_CAMERAS, None))
-        by_scene = self.tails.get((feature.name, stream.scene))
-        return by_scene or self.tails.get((feature.name, None))
+    def p_value(self, feature: Feature, stream: Stream, spreads: float) -> float | None:
+        """Return how likely so large a figure is in a quiet hour; None if too little tells.
+
+        Args:
+            feature: What it is of.
+            stream: Whose it is.
+            spreads: How far it is from usual, in units of what is usual for it.
+        """
+        if _is_in_common(feature, stream):
+            tail = self.tails.get((ALL_CAMERAS, None))
+            return None if tail is None else tail.p_value(spreads**2)
+        tail = self.tails.get((feature.name, stream.scene), self.tails.get((feature.name, None)))
+        return None if tail is None else tail.p_value(spreads)
 
     def measure(self, frames: Frames) -> list[Moved]:
         """Return how far every stream of a window is from usual, and each scene as a whole.
@@ -208,18 +215,25 @@ def _quiet(stream: Stream, hours: Hours, groups: Mapping[int, int]) -> Moved:
     return joined(parts)
 
 
+def _is_in_common(feature: Feature, stream: Stream) -> bool:
+    return feature.of_model and stream.camera == ALL_CAMERAS
+
+
 def _tails(quiet: list[tuple[Moved, FloatArray]]) -> dict[tuple[str, Scene | None], Tail]:
     found: dict[tuple[str, Scene | None], list[FloatArray]] = {}
     for one, far in quiet:
         for number, feature in enumerate(FEATURES):
             if not one.stream.scene.tells_of(feature):
                 continue
-            if feature.of_model and one.stream.camera == ALL_CAMERAS:
-                keys: list[tuple[str, Scene | None]] = [(ALL_CAMERAS, None)]
-            else:
-                keys = [(feature.name, None), (feature.name, one.stream.scene)]
+            keys: list[tuple[str, Scene | None]] = [(feature.name, one.stream.scene)]
+            keys += [(feature.name, None)]
+            values = far[:, number]
+            if _is_in_common(feature, one.stream):
+                # A mean over cameras is nearly normal, so its square's tail is exponential, which
+                # is what a tail is fitted as unless it is heavier.
+                keys, values = [(ALL_CAMERAS, None)], values**2
             for key in keys:
-                found.setdefault(key, []).append(far[:, number])
+                found.setdefault(key, []).append(values)
     tails: dict[tuple[str, Scene | None], Tail] = {}
     for key, parts in found.items():
         values = np.concatenate(parts)

@@ -116,13 +116,13 @@ def decide(
         for number, feature in enumerate(FEATURES):
             if not one.stream.scene.tells_of(feature):
                 continue
-            tail = baseline.tail(feature, one.stream)
             for hour, start_s in enumerate(one.start_s):
                 spreads = float(measured.spreads[hour, number])
-                if tail is None or not np.isfinite(spreads):
+                p_value = baseline.p_value(feature, one.stream, spreads)
+                if p_value is None or not np.isfinite(spreads):
                     too_few += 1
                     continue
-                figure = _Figure(measured, hour, number, tail.p_value(spreads))
+                figure = _Figure(measured, hour, number, p_value)
                 by_hour.setdefault(int(start_s), []).append(figure)
     tests = [
         figure.as_test(corrected, level)
