@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from headcount.domain.features import BINS, FEATURE_NAMES
-from training.monitor.hours import ALL_CAMERAS, HOURS_A_DAY, KINDS, Scene, Stream
+from training.monitor.hours import (
+    ALL_CAMERAS,
+    HOURS_A_DAY,
+    KINDS,
+    MOST_FACES,
+    ByFaces,
+    Scene,
+    Stream,
+)
 from training.monitor.moving import Moved, Spread, together
 
 DAY = Scene("day", occupied=True)
@@ -28,6 +36,7 @@ def hour(camera, bins_up, belief=1.0, start_s=0):
         np.full(shape[:2], belief),
         current,
         usual,
+        np.full(shape[:2], bins_up / BINS),
     )
 
 
@@ -43,6 +52,41 @@ def common(*hours, **of_stream):
     (one,) = together(hours, spreads(**of_stream))
     assert one.stream == Stream(ALL_CAMERAS, DAY)
     return one
+
+
+def by_faces(**frames_and_places):
+    """What an hour's frames come to: number of faces -> how many frames, and where they lie."""
+    shape = (1, len(FEATURE_NAMES), MOST_FACES + 1)
+    frames, places = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for name, (count, place) in frames_and_places.items():
+        number = {"one": 1, "two": 2, "five": 5}[name]
+        frames[:, :, number], places[:, :, number] = count, count * place
+    return ByFaces(frames, places)
+
+
+USUALLY = by_faces(one=(600, 0.9), five=(600, 0.8)).of_all()
+
+
+def test_more_faces_than_usual_are_no_shift_though_of_many_each_scores_less():
+    crowded = by_faces(one=(60, 0.9), five=(600, 0.8))
+
+    assert crowded.shift_from(USUALLY)[0, SCORE] == pytest.approx(0, abs=1e-6)
+
+
+def test_every_face_counts_once_and_so_a_frame_of_five_five_times():
+    hour_of_masks = by_faces(one=(300, 0.9), five=(100, 0.6))
+
+    assert hour_of_masks.shift_from(USUALLY)[0, SCORE] == pytest.approx(-0.2 * 500 / 800)
+
+
+def test_a_number_of_faces_that_was_never_seen_is_compared_with_the_average():
+    unseen = by_faces(two=(100, 0.85))
+
+    assert unseen.shift_from(USUALLY)[0, SCORE] == pytest.approx(0, abs=1e-6)
+
+
+def test_an_hour_without_faces_says_nothing_of_them():
+    assert np.isnan(by_faces().shift_from(USUALLY)[0, SCORE])
 
 
 def test_what_moves_every_camera_the_same_way_is_the_shift_they_have_in_common():

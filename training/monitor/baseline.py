@@ -18,6 +18,7 @@ from training.monitor.hours import (
     HOURS_A_DAY,
     KINDS,
     About,
+    ByFaces,
     FloatArray,
     Hours,
     Scene,
@@ -42,12 +43,14 @@ class StreamBaseline:
     Attributes:
         usual: By kind of day and hour.
         about: The same, as hours are compared with it.
+        by_faces: What is usual of so many faces.
         spread: How far its quiet hours come from that.
         frames: How many an hour usually has.
     """
 
     usual: Usual
     about: About
+    by_faces: ByFaces
     spread: Spread
     frames: float
 
@@ -98,7 +101,7 @@ class Baseline:
                 is left out.
         """
         seen = [
-            moved(stream, hours, known.about, known.frames)
+            moved(stream, hours, known.about, known.by_faces, known.frames)
             for stream, hours in split_into_hours(frames, time_zone(self.zone))
             if (known := self.streams.get(stream)) is not None
         ]
@@ -162,7 +165,11 @@ def make_baseline(frames: Frames, zone: str = "UTC") -> Baseline:
         end=frames.last_at(),
         streams={
             stream: StreamBaseline(
-                usual := Usual.of(hours), usual.about(), spreads[stream], _usual_frames(hours)
+                usual := Usual.of(hours),
+                usual.about(),
+                hours.by_faces.of_all(),
+                spreads[stream],
+                _usual_frames(hours),
             )
             for stream, hours in cut.items()
         },
@@ -205,13 +212,14 @@ def _usual_frames(hours: Hours) -> float:
 
 def _quiet(stream: Stream, hours: Hours, groups: Mapping[int, int]) -> Moved:
     """Return how far each hour is from usual, had its week not been part of the baseline."""
-    usual, frames = Usual.of(hours), _usual_frames(hours)
+    usual, by_faces, frames = Usual.of(hours), hours.by_faces.of_all(), _usual_frames(hours)
     group_of = np.array([groups[int(day)] for day in hours.day])
     parts = []
     for group in np.unique(group_of):
         left_out = hours.where(group_of == group)
         others = usual.less(Usual.of(left_out)).about()
-        parts.append(moved(stream, left_out, others, frames))
+        with_faces = by_faces.less(left_out.by_faces.of_all())
+        parts.append(moved(stream, left_out, others, with_faces, frames))
     return joined(parts)
 
 

@@ -76,6 +76,8 @@ class Stream:
 
 
 ALL_CAMERAS = "*"
+# More faces are taken as so many. Chosen: beyond it, one more changes no score.
+MOST_FACES = 16
 _FACES = FEATURE_NAMES.index("faces")
 
 
@@ -90,6 +92,7 @@ class Hours:
         kind: Shape `(hours,)`; 0 on working days, 1 on weekends.
         frames: Shape `(hours,)`; how many frames each has.
         counts: Shape `(hours, features, BINS)`.
+        by_faces: The same, parted by the number of faces.
     """
 
     start_s: IntArray
@@ -98,6 +101,7 @@ class Hours:
     kind: IntArray
     frames: IntArray
     counts: CountArray
+    by_faces: "ByFaces"
 
     def __len__(self) -> int:
         return len(self.start_s)
@@ -111,7 +115,44 @@ class Hours:
             self.kind[chosen],
             self.frames[chosen],
             self.counts[chosen],
+            ByFaces(self.by_faces.frames[chosen], self.by_faces.places[chosen]),
         )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ByFaces:
+    """Where features lie, by the number of faces: of five, one scores otherwise than alone.
+
+    Attributes:
+        frames: Shape `(…, features, MOST_FACES + 1)`; how many had the feature, and so many faces.
+        places: Same shape; their places on the feature's grid, summed.
+    """
+
+    frames: CountArray
+    places: CountArray
+
+    def of_all(self) -> "ByFaces":
+        """Return all hours as one."""
+        return ByFaces(self.frames.sum(axis=0), self.places.sum(axis=0))
+
+    def less(self, other: "ByFaces") -> "ByFaces":
+        """Return what is left without another part."""
+        return ByFaces(self.frames - other.frames, self.places - other.places)
+
+    def shift_from(self, usual: "ByFaces") -> FloatArray:
+        """Return how far faces are from what so many usually are, shape `(hours, features)`.
+
+        Every face counts once, and so a frame of five faces five times.
+        """
+        often = usual.frames >= FEWEST_FRAMES
+        all_frames = np.maximum(usual.frames.sum(axis=-1, keepdims=True), 1.0)
+        on_average = usual.places.sum(axis=-1, keepdims=True) / all_frames
+        place = np.where(often, usual.places / np.maximum(usual.frames, 1.0), on_average)
+        number = np.arange(MOST_FACES + 1)
+        faces = (self.frames * number).sum(axis=-1)
+        moved = ((self.places - self.frames * place) * number).sum(axis=-1, dtype=np.float64)
+        shift: FloatArray = moved / np.where(faces > 0, faces, np.nan)
+        return shift
 
 
 def split_into_hours(frames: Frames, zone: ZoneInfo) -> Iterator[tuple[Stream, Hours]]:
@@ -130,25 +171,34 @@ def split_into_hours(frames: Frames, zone: ZoneInfo) -> Iterator[tuple[Stream, H
         camera, light = divmod(int(number) // 2, len(LIGHTS))
         stream = Stream(frames.cameras[camera], Scene(LIGHTS[light], bool(number % 2)))
         chosen = streams == number
-        yield stream, _hours(frames.at_s[chosen], bins[:, chosen], zone)
+        faces = np.nan_to_num(frames.values[chosen, _FACES]).clip(0, MOST_FACES).astype(np.int64)
+        yield stream, _hours(frames.at_s[chosen], bins[:, chosen], faces, zone)
 
 
-def _hours(at_s: FloatArray, bins: IntArray, zone: ZoneInfo) -> Hours:
+def _hours(at_s: FloatArray, bins: IntArray, faces: IntArray, zone: ZoneInfo) -> Hours:
     """Return the hours of frames of one stream; `bins` has shape `(features, frames)`."""
     starts, inverse = np.unique(
         np.floor_divide(at_s, HOUR_S).astype(np.int64) * HOUR_S, return_inverse=True
     )
     counts = np.zeros((len(starts), len(FEATURES), BINS), np.float32)
+    numbers = MOST_FACES + 1
+    seen, places = (np.zeros((len(starts), len(FEATURES), numbers), np.float32) for _ in range(2))
     for number, row in enumerate(bins):
         known = row >= 0
         counts[:, number] = np.bincount(
             inverse[known] * BINS + row[known], minlength=len(starts) * BINS
         ).reshape(-1, BINS)
+        with_so_many = inverse[known] * numbers + faces[known]
+        for into, weights in ((seen, None), (places, (row[known] + 0.5) / BINS)):
+            into[:, number] = np.bincount(
+                with_so_many, weights, minlength=len(starts) * numbers
+            ).reshape(-1, numbers)
     return Hours(
         starts,
         *clock_of(starts, zone),
         np.bincount(inverse, minlength=len(starts)).astype(np.int64),
         counts,
+        ByFaces(seen, places),
     )
 
 

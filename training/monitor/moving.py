@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headcount.domain.drift import wasserstein_distance
-from headcount.domain.features import BINS, FEATURES
+from headcount.domain.features import BINS, FEATURE_NAMES, FEATURES
 from training.monitor.hours import (
     ALL_CAMERAS,
     FEWEST_DAYS,
@@ -16,6 +16,7 @@ from training.monitor.hours import (
     HOURS_A_DAY,
     KINDS,
     About,
+    ByFaces,
     CountArray,
     FloatArray,
     Hours,
@@ -31,6 +32,8 @@ _LEAST_SHIFT = np.array([feature.least_shift for feature in FEATURES])
 _LEAST_UNIT = _LEAST_SHIFT / 4
 # Features of which the model as a whole is judged by what its cameras have in common.
 OF_MODEL = np.array([feature.of_model for feature in FEATURES])
+# Of these, what the faces that are found have, however many they are.
+_OF_FACES = OF_MODEL & (np.array(FEATURE_NAMES) != "faces")
 _LEAST_WEIGHT = 1e-300
 # Of quiet hours: what one in twenty exceeds. Chosen.
 _SELDOM = 0.95
@@ -64,6 +67,8 @@ class Moved:
         belief: Likewise; how much of the distance is believed, 0 to 1.
         current: Shape `(hours, features, BINS)`; what was seen.
         usual: Likewise; what it was compared with.
+        shift: Shape `(hours, features)`; how far the mean has moved, up or down, as a share of the
+            grid: of scores and boxes, from what so many faces usually have.
     """
 
     stream: Stream
@@ -72,17 +77,12 @@ class Moved:
     belief: FloatArray
     current: CountArray
     usual: CountArray
+    shift: FloatArray
 
     @property
     def frames(self) -> FloatArray:
         """Return how many frames had each feature; shape `(hours, features)`."""
         return self.current.sum(axis=2, dtype=np.float64)
-
-    @property
-    def shift(self) -> FloatArray:
-        """Return how far the mean has moved, up or down; shape and unit of `distance`."""
-        up = _mean_place(self.current) - _mean_place(self.usual)
-        return np.where(np.isfinite(self.distance), up, np.nan)
 
     def in_spreads(self, spread: "Spread", zone: ZoneInfo) -> FloatArray:
         """Return the believed distances in units of what quiet hours come to.
@@ -97,16 +97,24 @@ class Moved:
         return self.distance * self.belief / unit
 
 
-def moved(stream: Stream, hours: Hours, about: About, usual_frames: float) -> Moved:
+def moved(
+    stream: Stream, hours: Hours, about: About, by_faces: ByFaces, usual_frames: float
+) -> Moved:
     """Return how far hours are from usual.
 
     Args:
         stream: Whose hours.
         hours: What is asked about.
         about: What is usual.
+        by_faces: What is usual of so many faces.
         usual_frames: How many frames an hour usually has.
     """
     shift = shift_from(about, hours)
+    up = np.where(
+        _OF_FACES,
+        hours.by_faces.shift_from(by_faces),
+        _mean_place(hours.counts) - _mean_place(shift.usual),
+    )
     # The sampling error grows with the root of what is missing. Of an hour with fewer frames than
     # usual less is believed, and never more.
     belief = np.sqrt(np.minimum(1.0, hours.frames / usual_frames))
@@ -117,6 +125,7 @@ def moved(stream: Stream, hours: Hours, about: About, usual_frames: float) -> Mo
         np.repeat(belief[:, None], len(FEATURES), axis=1),
         hours.counts,
         shift.usual,
+        np.where(np.isfinite(shift.distance), up, np.nan),
     )
 
 
@@ -157,7 +166,7 @@ def spread_of(quiet: Moved, zone: ZoneInfo) -> Spread:
 
 def joined(parts: list[Moved]) -> Moved:
     """Return several parts of one stream as one."""
-    names = ("start_s", "distance", "belief", "current", "usual")
+    names = ("start_s", "distance", "belief", "current", "usual", "shift")
     columns: Mapping[str, npt.NDArray[np.generic]] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in names
     }
@@ -181,10 +190,10 @@ def _as_one(scene: Scene, parts: list[Moved], spreads: Mapping[Stream, Spread]) 
         weight = np.where(known, (part.belief / _unit(spreads[part.stream])) ** 2, 0.0)
         shift[rows] += weight * np.nan_to_num(part.shift)
         weights[rows] += weight
-    in_common = np.abs(shift) / np.maximum(weights, _LEAST_WEIGHT)
+    in_common = shift / np.maximum(weights, _LEAST_WEIGHT)
     # Of all cameras that the baseline knows there: the fewer tell, the less is believed.
     full = [_unit(spread) ** -2 for stream, spread in spreads.items() if stream.scene == scene]
-    distance = np.where(OF_MODEL, in_common, wasserstein_distance(usual, current))
+    distance = np.where(OF_MODEL, np.abs(in_common), wasserstein_distance(usual, current))
     belief = np.sqrt(weights / np.sum(full, axis=0))
     return Moved(
         Stream(ALL_CAMERAS, scene),
@@ -193,6 +202,7 @@ def _as_one(scene: Scene, parts: list[Moved], spreads: Mapping[Stream, Spread]) 
         np.where(OF_MODEL, belief, believed / np.maximum(frames, 1.0)),
         current,
         usual,
+        in_common,
     )
 
 

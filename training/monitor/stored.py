@@ -16,7 +16,17 @@ from headcount.domain.features import BINS, FEATURE_NAMES, FEATURES
 from headcount.errors import MonitorError
 from training.monitor.baseline import Baseline, StreamBaseline, time_zone
 from training.monitor.frames import AnsweringModel
-from training.monitor.hours import HOURS_A_DAY, KINDS, FloatArray, IntArray, Scene, Stream, Usual
+from training.monitor.hours import (
+    HOURS_A_DAY,
+    KINDS,
+    MOST_FACES,
+    ByFaces,
+    FloatArray,
+    IntArray,
+    Scene,
+    Stream,
+    Usual,
+)
 from training.monitor.moving import Spread
 
 OURS = "headcount"
@@ -40,6 +50,7 @@ def statistics_part(baseline: Baseline) -> dict[str, Any]:
                 **_stream(stream),
                 "frames_an_hour": one.frames,
                 "hours": _histograms(one.usual),
+                "by_faces": _by_faces(one.by_faces),
             }
             for stream, one in sorted(baseline.streams.items())
         ],
@@ -94,7 +105,11 @@ def _baseline(seen: Mapping[str, Any], bounds: Mapping[str, Any]) -> Baseline:
     for row in seen["streams"]:
         stream, usual = _read_stream(row), _read_histograms(row["hours"])
         streams[stream] = StreamBaseline(
-            usual, usual.about(), spreads[stream], float(row["frames_an_hour"])
+            usual,
+            usual.about(),
+            _read_by_faces(row["by_faces"]),
+            spreads[stream],
+            float(row["frames_an_hour"]),
         )
     time_zone(seen["time_zone"])
     return Baseline(
@@ -168,6 +183,27 @@ def _read_histograms(rows: list[Mapping[str, Any]]) -> Usual:
         for number, (filled, seen) in enumerate(row["counts"]):
             counts[kind, hour, number, filled] = seen
     return Usual(counts, days)
+
+
+def _by_faces(seen: ByFaces) -> list[dict[str, Any]]:
+    """Return the numbers of faces that were seen; of each, frames and summed places by feature."""
+    return [
+        {
+            "faces": number,
+            "frames": seen.frames[:, number].astype(int).tolist(),
+            "places": _rounded(np.asarray(seen.places[:, number], np.float64)),
+        }
+        for number in range(MOST_FACES + 1)
+        if seen.frames[:, number].any()
+    ]
+
+
+def _read_by_faces(rows: list[Mapping[str, Any]]) -> ByFaces:
+    frames, places = (np.zeros((len(FEATURES), MOST_FACES + 1), np.float32) for _ in range(2))
+    for row in rows:
+        frames[:, row["faces"]] = row["frames"]
+        places[:, row["faces"]] = row["places"]
+    return ByFaces(frames, places)
 
 
 def _spread(spread: Spread) -> dict[str, Any]:
