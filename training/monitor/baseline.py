@@ -87,7 +87,7 @@ class Baseline:
             stream: Whose it is.
             spreads: How far it is from usual, in units of what is usual for it.
         """
-        if _is_in_common(feature, stream):
+        if stream.is_in_common(feature):
             tail = self.tails.get((ALL_CAMERAS, None))
             return None if tail is None else tail.p_value(spreads**2)
         tail = self.tails.get((feature.name, stream.scene), self.tails.get((feature.name, None)))
@@ -223,10 +223,6 @@ def _quiet(stream: Stream, hours: Hours, groups: Mapping[int, int]) -> Moved:
     return joined(parts)
 
 
-def _is_in_common(feature: Feature, stream: Stream) -> bool:
-    return feature.of_model and stream.camera == ALL_CAMERAS
-
-
 def _tails(quiet: list[tuple[Moved, FloatArray]]) -> dict[tuple[str, Scene | None], Tail]:
     found: dict[tuple[str, Scene | None], list[FloatArray]] = {}
     for one, far in quiet:
@@ -236,7 +232,7 @@ def _tails(quiet: list[tuple[Moved, FloatArray]]) -> dict[tuple[str, Scene | Non
             keys: list[tuple[str, Scene | None]] = [(feature.name, one.stream.scene)]
             keys += [(feature.name, None)]
             values = far[:, number]
-            if _is_in_common(feature, one.stream):
+            if one.stream.is_in_common(feature):
                 # A mean over cameras is nearly normal, so its square's tail is exponential, which
                 # is what a tail is fitted as unless it is heavier.
                 keys, values = [(ALL_CAMERAS, None)], values**2

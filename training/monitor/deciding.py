@@ -170,8 +170,8 @@ class _Figure:
 
     @property
     def is_in_common(self) -> bool:
-        """Return whether it is what the model says, of all cameras."""
-        return FEATURES[self.number].of_model and self.measured.one.stream.camera == ALL_CAMERAS
+        """Return whether it is of what all cameras have in common."""
+        return self.measured.one.stream.is_in_common(FEATURES[self.number])
 
     def as_test(self, corrected: float, level: float) -> Test:
         of, at = self.measured, (self.hour, self.number)

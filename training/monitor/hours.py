@@ -54,9 +54,9 @@ class Scene:
     def tells_of(self, feature: Feature) -> bool:
         """Return whether its frames say anything of a feature.
 
-        Where no face is in sight, there is nothing to say of faces. Nor of light, by day: it is
-        the sun's, behind whatever clouds there are, for we have switched the lamps off; a room
-        that in winter was too dark for it may be dim for the first time on a day in spring.
+        Where no face is in sight, there is nothing to say of faces. Nor of light, but by infrared:
+        it is the sun's, behind whatever clouds there are, for we have switched the lamps off; a
+        room that in winter was too dark for it may be dim for the first time on a day in spring.
         """
         if self.occupied:
             return True
@@ -73,6 +73,10 @@ class Stream:
 
     camera: str
     scene: Scene
+
+    def is_in_common(self, feature: Feature) -> bool:
+        """Return whether a feature is judged by what all cameras have in common."""
+        return feature.of_model and self.camera == ALL_CAMERAS
 
 
 ALL_CAMERAS = "*"

@@ -31,9 +31,9 @@ _LEAST_SHIFT = np.array([feature.least_shift for feature in FEATURES])
 # The unit of a stream that hardly varies is this share of the least shift: nothing is divided by 0.
 _LEAST_UNIT = _LEAST_SHIFT / 4
 # Features of which the model as a whole is judged by what its cameras have in common.
-OF_MODEL = np.array([feature.of_model for feature in FEATURES])
+_OF_MODEL = np.array([feature.of_model for feature in FEATURES])
 # Of these, what the faces that are found have, however many they are.
-_OF_FACES = OF_MODEL & (np.array(FEATURE_NAMES) != "faces")
+_OF_FACES = _OF_MODEL & (np.array(FEATURE_NAMES) != "faces")
 _LEAST_WEIGHT = 1e-300
 # Of quiet hours: what one in twenty exceeds. Chosen.
 _SELDOM = 0.95
@@ -193,13 +193,13 @@ def _as_one(scene: Scene, parts: list[Moved], spreads: Mapping[Stream, Spread]) 
     in_common = shift / np.maximum(weights, _LEAST_WEIGHT)
     # Of all cameras that the baseline knows there: the fewer tell, the less is believed.
     full = [_unit(spread) ** -2 for stream, spread in spreads.items() if stream.scene == scene]
-    distance = np.where(OF_MODEL, np.abs(in_common), wasserstein_distance(usual, current))
+    distance = np.where(_OF_MODEL, np.abs(in_common), wasserstein_distance(usual, current))
     belief = np.sqrt(weights / np.sum(full, axis=0))
     return Moved(
         Stream(ALL_CAMERAS, scene),
         starts,
         np.where(frames >= FEWEST_FRAMES, distance, np.nan),
-        np.where(OF_MODEL, belief, believed / np.maximum(frames, 1.0)),
+        np.where(_OF_MODEL, belief, believed / np.maximum(frames, 1.0)),
         current,
         usual,
         in_common,
