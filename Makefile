@@ -75,6 +75,7 @@ check: install   ## Format, lint, types, import contracts, unit and contract tes
 	@$(BIN)/pytest -q -n auto -m "not slow" tests/unit tests/contract
 
 test: check build training  ## Everything that CI runs.
+	@$(BIN)/python -c "from local.portraits import fetch_portraits; fetch_portraits()"
 	@$(BIN)/pytest -q -n auto -m slow tests/unit
 	@$(TRAINING) -m pytest -q tests/training
 	@# Much of it is waiting: two workers, a module to each, and the template's tests beside them.

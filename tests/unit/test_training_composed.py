@@ -17,10 +17,13 @@ from training.composed import (
 )
 from training.manifest import Frame, Manifest, Origin, Split, read_manifest
 
-pytestmark = pytest.mark.skipif(
-    not all((PORTRAITS / one.file).is_file() for one in PEOPLE),
-    reason="The portraits are fetched by `make demo` or `make train-demo`; unit tests fetch none.",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not all((PORTRAITS / one.file).is_file() for one in PEOPLE),
+        reason="The portraits are fetched by `make test` and `make demo`; unit tests fetch none.",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
