@@ -108,6 +108,7 @@ def gate_challenger(
     _check_slice(sets, drifted)
     for file in (json_out, page, card):
         _check_writable(file)
+    _check_apart(json_out, page, card)
     catalogue = Catalogue.read(models)
     served, contesting = catalogue.resolve(champion), catalogue.resolve(challenger)
     compared = compare_files(
@@ -150,6 +151,18 @@ def _check_slice(sets: FrozenSets, name: str) -> None:
         raise ManifestError(
             f"There is no slice {name!r} to be better on.\nThere are {', '.join(known)}."
         )
+
+
+def _check_apart(json_out: Path | None, page: Path | None, card: Path | None) -> None:
+    """Refuse two results in one file; the card is two, its own and one with the suffix .json."""
+    files = [file for file in (json_out, page, card) if file is not None]
+    files += [card.with_suffix(".json")] if card is not None else []
+    for number, file in enumerate(files):
+        if file.resolve() in {other.resolve() for other in files[:number]}:
+            raise ModelError(
+                f"{file} would hold two of the results; the card's JSON goes beside the card.\n"
+                "Name --json, --page and --card apart, the card with another suffix than .json."
+            )
 
 
 def _check_writable(file: Path | None) -> None:

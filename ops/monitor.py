@@ -171,6 +171,13 @@ def _environment(
     capture: Path, out: Path, start: str | None, end: str | None, endpoint: str
 ) -> dict[str, str]:
     """Return the job's environment for paths of this machine."""
+    own = capture.resolve()
+    if endpoint and own.is_dir() and own.name != endpoint and not (own / endpoint).is_dir():
+        there = ", ".join(sorted(one.name for one in own.iterdir() if one.is_dir())) or "no folder"
+        raise MonitorError(
+            f"{capture} has no folder of the endpoint {endpoint!r}; it has {there}.\n"
+            "Name one of these, or leave --endpoint out."
+        )
     environment = {
         "dataset_source": str(capture.resolve()),
         "output_path": str(out.resolve()),

@@ -95,6 +95,8 @@ def test_sets_that_changed_since_the_champion_was_judged_are_refused(
         (["--champion", "nowhere.onnx"], "nowhere.onnx"),
         (["--champion", "manifest.jsonl"], "manifest.jsonl"),
         (["--json", "both.onnx/a.json"], "cannot be written"),
+        (["--card", "card.json"], "would hold two of the results"),
+        (["--card", "gate.md", "--json", "gate.json"], "would hold two of the results"),
     ],
 )
 def test_each_fault_is_one_error_with_exit_code_2(

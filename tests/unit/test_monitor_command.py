@@ -88,6 +88,17 @@ def test_quality_is_told_by_camera_and_by_light(capture, tmp_path, capsys):
         (("baseline", ".", "--out", "out"), "no frames in the capture: 0 file(s)"),
         (("run", ".", "--against", "nowhere", "--out", "out"), "statistics.json cannot be read"),
         (("baseline", ".", "--out", "out", "--start", "noon"), "start_time is 'noon'"),
+        (
+            (
+                *("baseline", ".", "--out", "out"),
+                *("--start", "2026-03-02T09:00:00Z", "--end", "2026-03-02T08:00:00Z"),
+            ),
+            "is not before end_time",
+        ),
+        (
+            ("baseline", ".", "--out", "out", "--endpoint", "nope"),
+            "no folder of the endpoint 'nope'",
+        ),
         (("baseline", ".", "--out", "out", "--time-zone", "Mars"), "There is no time zone 'Mars'"),
         (("quality", ".", "--labels", "nowhere", "--out", "out"), "nowhere does not exist"),
     ],

@@ -237,8 +237,9 @@ def test_frames_without_their_picture_are_left_out_and_counted(tmp_path: Path) -
 
     assert desk.missing == 1
     assert [frame["id"] for frame in desk.overview()["frames"]] == [1]
-    with pytest.raises(ManifestError, match="no frame 0"):
-        desk.frame(0)
+    for nowhere in (0, 99):
+        with pytest.raises(ManifestError, match=f"no frame {nowhere}"):
+            desk.frame(nowhere)
 
 
 def test_a_manifest_without_any_picture_is_refused(tmp_path: Path) -> None:

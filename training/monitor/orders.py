@@ -73,11 +73,17 @@ class Orders:
                 "Of baseline_statistics and baseline_constraints only one is set.\n"
                 "Set both to compare with a baseline, or neither to make one."
             )
+        start, end = (_moment(environment, name) for name in ("start_time", "end_time"))
+        if start is not None and end is not None and start >= end:
+            raise MonitorError(
+                f"start_time {start.isoformat()} is not before end_time {end.isoformat()}.\n"
+                "A window begins before it ends: are the two swapped?"
+            )
         return cls(
             dataset=below(environment["dataset_source"]),
             output=below(environment["output_path"]),
-            start=_moment(environment, "start_time"),
-            end=_moment(environment, "end_time"),
+            start=start,
+            end=end,
             baseline=(below(paths[0]), below(paths[1])) if paths[0] and paths[1] else None,
             ground_truth=below(truth)
             if (truth := environment.get("ground_truth_source"))

@@ -117,7 +117,8 @@ class Desk:
             ManifestError: If there is no such frame.
         """
         with self._lock:
-            return describe(self._kept.frames[index], self._turn(index)) | {
+            turn = self._turn(index)
+            return describe(self._kept.frames[index], turn) | {
                 "revision": self._kept.revision(index),
                 "confirmed_here": index in self._before,
             }
