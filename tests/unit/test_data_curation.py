@@ -130,6 +130,8 @@ def test_each_frame_is_taken_with_its_picture_and_a_reason_in_words(tmp_path: Pa
     assert [one.source for one in written.frames] == ["a.png", "b.png"]
     assert written.sha256 == curated.manifest.sha256
     assert all(written.picture(one).is_file() for one in written.frames)
+    # Nobody else on the machine looks at them.
+    assert (tmp_path / "out").stat().st_mode & 0o077 == 0
     with (tmp_path / "out/picked.csv").open() as file:
         why = {row["source"]: (row["taken_for"], row["why"]) for row in csv.DictReader(file)}
     assert why["a.png"] == ("labelled by people", "people labelled it")

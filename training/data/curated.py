@@ -94,6 +94,8 @@ def write_curated(
     """
     frames = sorted([*frozen, *(pick.frame for pick in picked)], key=lambda frame: frame.source)
     try:
+        # Pictures of people: as the pool of kept frames, for whoever took them alone.
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
         for frame in frames:
             target = out / frame.source
             target.parent.mkdir(parents=True, exist_ok=True)
