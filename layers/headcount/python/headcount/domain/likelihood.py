@@ -27,8 +27,12 @@ _RATE_SPREAD = 0.05
 _TEMPER = 0.6
 # What nothing explains is a false alarm of a kind not modelled. Chosen: never quite impossible.
 _LEAST = 1e-9
-# Chosen: a few counts and rates of a few cameras.
+# Chosen: a few counts and rates of a few cameras, 8 kB each at most; a hall's are a megabyte, and
+# made anew for every frame in a tenth of the time that a step of it takes.
 _TABLES_KEPT = 512
+_LARGEST_KEPT = 32
+# Every count of one rate. Chosen: of a hall of 250 people it is a megabyte.
+_COUNTS_KEPT = 32
 
 STIRRED: Final = np.array([[_STIRS], [_SEEMS_TO_STIR]])
 """P(a fragment moves | somebody stirs, all are still), shape `(2, 1)`."""
@@ -47,7 +51,6 @@ class Detection:
     false_alarms: float
 
 
-@lru_cache(_TABLES_KEPT)
 def likelihood(
     rate: float, false_alarms: float, size: int, people_seen: int, stirs: bool
 ) -> Floats:
@@ -56,27 +59,32 @@ def likelihood(
     Its shape is that of a joint, `(2, states)`; see `headcount.domain.transitions.Layout`.
 
     Args:
-        rate: As in `Detection`, as is the next.
+        rate: Share of the faces in sight that are found, as in `Detection`.
         false_alarms: Faces found in a frame that are none, on average.
         size: How many numbers of people are thought of.
         people_seen: Faces found.
         stirs: Whether the fragment shows movement.
     """
-    stirred = STIRRED if stirs else 1 - STIRRED
-    found = _found(Detection(rate, false_alarms), max(size, people_seen + 1))
-    found = found[:size, people_seen] ** _TEMPER
-    chances: Floats = stirred * found[layout(size).v]
-    return chances
+    if size > _LARGEST_KEPT:
+        return _laid_out.__wrapped__(rate, false_alarms, size, people_seen, stirs)
+    return _laid_out(rate, false_alarms, size, people_seen, stirs)
 
 
 @lru_cache(_TABLES_KEPT)
-def _found(detection: Detection, size: int) -> Floats:
+def _laid_out(rate: float, false_alarms: float, size: int, people_seen: int, stirs: bool) -> Floats:
+    found = _found(rate, false_alarms, max(size, people_seen + 1))[:size, people_seen] ** _TEMPER
+    chances: Floats = (STIRRED if stirs else 1 - STIRRED) * found[layout(size).v]
+    return chances
+
+
+@lru_cache(_COUNTS_KEPT)
+def _found(rate: float, false_alarms: float, size: int) -> Floats:
     """Return P(people found | v in sight), shape `(size, size)`: row v, column found."""
-    rates = (detection.rate - _RATE_SPREAD, detection.rate, detection.rate + _RATE_SPREAD)
+    rates = (rate - _RATE_SPREAD, rate, rate + _RATE_SPREAD)
     found = np.zeros((size, size))
-    for rate, weight in zip(rates, (0.25, 0.5, 0.25), strict=True):
-        found += weight * binomial(size, min(max(rate, 0.02), 0.995))
-    alarms = detection.false_alarms
+    for one, weight in zip(rates, (0.25, 0.5, 0.25), strict=True):
+        found += weight * binomial(size, min(max(one, 0.02), 0.995))
+    alarms = false_alarms
     twice = alarms * alarms / 2
     mixed = found * (1 - alarms - twice)
     mixed[:, 1:] += found[:, :-1] * alarms

@@ -27,11 +27,15 @@ _LEAVES_UNSEEN = 0.1
 # Who has just come is seen coming. Chosen: so that four faces are four people and not five, until
 # somebody is seen to have turned away.
 _SEEN_ON_ARRIVAL = 0.8
-# Tables for one size and step. Chosen: 14 kB each for a dozen people, 300 kB for sixty.
-_TABLES_KEPT = 128
-# What all tables of one size share. Chosen: a few rooms' sizes; of a hall of 400 it is 70 MB.
-_SIZES_KEPT = 4
+# Steps of one size. Chosen: 6 kB each for a dozen people, a tenth of a second apart; and of a hall
+# of 250, 2 MB.
+_STEPS_KEPT = 64
+# Tables of one size. Chosen: 22 kB each for a dozen people, and 20 MB for a hall of 250.
+_SIZES_KEPT = 8
 _STIRRING, _STILL = 0, 1
+# By plane: who leaves, and who falls still.
+_LEAVES = np.array([[1.0], [_LEAVES_UNSEEN]])
+_WHILE_STIRRING = np.array([[1.0], [0.0]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +73,47 @@ class Layout:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Moves:
-    """What happens in one step, by where it leads to.
+class Changes:
+    """What may happen to each state, whatever the time; both planes stand in one row.
 
     Attributes:
-        sources: Shape `(ways, 2 * states)`: the states from which one can get to each in one step,
-            itself among them; both planes stand in one row.
-        shares: Same shape: the chance of that; 0 where there are fewer ways.
-        burst: Shape `(2 * states,)`: what a burst adds.
+        sources: Shape `(ways, 2 * states)`: from where one can get to each state.
+        shares: Same shape: of whatever happens there, the share that leads here; 0 where there are
+            fewer ways.
+        rates: Shape `(2 * states,)`: how often anything happens, a second.
+        bursts: Same shape: of that, the share of bursts.
+        start: Same shape: what a burst leads to.
     """
 
     sources: Indices
     shares: Floats
+    rates: Floats
+    bursts: Floats
+    start: Floats
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Moves:
+    """What happens in one step.
+
+    Attributes:
+        changes: Where it leads to.
+        happens: Shape `(2 * states,)`: the chance that anything does.
+        stays: Same shape: the chance that a state stays as it is.
+        burst: Same shape: what a burst adds.
+    """
+
+    changes: Changes
+    happens: Floats
+    stays: Floats
     burst: Floats
 
     def applied_to(self, joint: Floats) -> Floats:
         """Return a joint, shape `(2, states)`, one step later."""
-        moved: Floats = np.einsum("ws,ws->s", self.shares, joint.reshape(-1).take(self.sources))
+        row = joint.reshape(-1)
+        leaves = (row * self.happens).take(self.changes.sources)
+        moved: Floats = np.einsum("ws,ws->s", self.changes.shares, leaves)
+        moved += row * self.stays
         moved += self.burst
         return moved.reshape(2, -1)
 
@@ -104,7 +132,6 @@ _SAME_PLANE = ((_STIRRING, _STIRRING), (_STILL, _STILL))
 # Whoever comes stirs.
 _TO_STIRRING = ((_STIRRING, _STIRRING), (_STILL, _STIRRING))
 _WAYS = (
-    _Way("stay", _SAME_PLANE),
     _Way("come_seen", _TO_STIRRING, people=1, in_sight=1),
     _Way("come_unseen", _TO_STIRRING, people=1),
     _Way("leave_seen", _SAME_PLANE, people=-1, in_sight=-1),
@@ -133,91 +160,81 @@ def states_before(n: int | Indices) -> int | Indices:
     return n * (n + 1) // 2
 
 
-@lru_cache(_TABLES_KEPT)
+@lru_cache(_STEPS_KEPT)
 def moves_in(size: int, seconds: float, persistence: Persistence) -> Moves:
     """Return what happens in a step of so many seconds, for 0 to `size` - 1 people."""
-    row = layout(size)
-    n, v = row.n.astype(float), row.v.astype(float)
-    come = np.where(n < size - 1, 1 / _ARRIVAL_S + n / _STAY_S, 0.0)
-    away, back = v / persistence.facing_s, (n - v) / persistence.turned_s
-    share_still = persistence.still_s / (persistence.still_s + persistence.stirring_s)
-    # All of n are still at once: the rarer, the more there are.
-    calm = share_still ** np.maximum(n - 1, 0) / persistence.stirring_s * (n > 0)
-    stir = n / persistence.still_s
-    nothing = np.zeros_like(n)
+    changes = _changes_among(size, persistence)
     # Rates compete; in a step one of them wins, or none.
-    rates = {
-        "come": np.array([come, come]),
-        "leave": np.array([n / _STAY_S, n / _STAY_S * _LEAVES_UNSEEN]),
-        "calm": np.array([calm, nothing]),
-        "stir": np.array([nothing, stir]),
-        "away": np.array([away, away]),
-        "back": np.array([back, back]),
-        "burst": np.full((2, n.size), 1 / BURST_S),
-    }
-    total = sum(rates.values())
-    happens = -np.expm1(-total * seconds)
-    share = {name: rate / total * happens for name, rate in rates.items()}
-    seen = v / np.maximum(n, 1)
+    happens = -np.expm1(-changes.rates * seconds)
+    bursts = happens * changes.bursts
     # The chance of a burst differs a little from state to state; the least of them is taken.
-    burst = float(np.min(share["burst"]))
-    share["stay"] = 1 - happens + share["burst"] - burst
-    share["come_seen"] = share["come"] * _SEEN_ON_ARRIVAL
-    share["come_unseen"] = share["come"] * (1 - _SEEN_ON_ARRIVAL)
-    share["leave_seen"] = share["leave"] * seen
-    share["leave_unseen"] = share["leave"] * (1 - seen)
-    start = np.zeros((2, size))
-    start[_STIRRING, 1:], start[_STILL, 0] = prior(size)[1:], prior(size)[0]
-    paths = _paths(size)
-    shares = np.zeros(paths.sources.shape)
-    by_name = np.array([share[way.name] for way in _WAYS])
-    shares[paths.way, paths.target] = by_name[paths.kind, paths.plane, paths.state]
-    return Moves(paths.sources, shares, (start[:, row.n] * first_sight(size) * burst).ravel())
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Paths:
-    """Every change from one state to another, as far as it does not depend on rates.
-
-    Attributes:
-        sources: As `Moves.sources`.
-        way: Shape `(changes,)`, as those below: row of `sources`.
-        target: Column of `sources`.
-        kind: Which of `_WAYS`.
-        plane: Where it comes from.
-        state: Where it comes from, within that plane.
-    """
-
-    sources: Indices
-    way: Indices
-    target: Indices
-    kind: Indices
-    plane: Indices
-    state: Indices
+    burst = float(bursts.min(axis=0))
+    return Moves(changes, happens, 1 - happens + bursts - burst, changes.start * burst)
 
 
 @lru_cache(_SIZES_KEPT)
-def _paths(size: int) -> _Paths:
+def _changes_among(size: int, persistence: Persistence) -> Changes:
+    """Return what may happen to 0 to `size` - 1 people."""
+    row = layout(size)
+    n, v = row.n.astype(float), row.v.astype(float)
+    come = np.where(n < size - 1, 1 / _ARRIVAL_S + n / _STAY_S, 0.0)
+    leave, seen = n / _STAY_S, v / np.maximum(n, 1)
+    share_still = persistence.still_s / (persistence.still_s + persistence.stirring_s)
+    # All of n are still at once: the rarer, the more there are.
+    calm = share_still ** np.maximum(n - 1, 0) / persistence.stirring_s * (n > 0)
+    either = np.ones((2, 1))
+    rates = {
+        "come_seen": either * come * _SEEN_ON_ARRIVAL,
+        "come_unseen": either * come * (1 - _SEEN_ON_ARRIVAL),
+        "leave_seen": _LEAVES * leave * seen,
+        "leave_unseen": _LEAVES * leave * (1 - seen),
+        "calm": _WHILE_STIRRING * calm,
+        "stir": (1 - _WHILE_STIRRING) * n / persistence.still_s,
+        "away": either * v / persistence.facing_s,
+        "back": either * (n - v) / persistence.turned_s,
+    }
+    total = sum(rates.values()) + 1 / BURST_S
+    by_kind = np.array([rates[way.name] for way in _WAYS]) / total
+    start = np.zeros((2, size))
+    start[_STIRRING, 1:], start[_STILL, 0] = prior(size)[1:], prior(size)[0]
+    return Changes(
+        *_arrivals(size, by_kind),
+        rates=total.ravel(),
+        bursts=(1 / BURST_S / total).ravel(),
+        start=(start[:, row.n] * first_sight(size)).ravel(),
+    )
+
+
+def _arrivals(size: int, by_kind: Floats) -> tuple[Indices, Floats]:
+    """Return from where one gets to each state, and with which share.
+
+    Args:
+        size: How many numbers of people there are.
+        by_kind: Shape `(ways, 2, states)`, in the order of `_WAYS`: by where it begins.
+    """
     row = layout(size)
     states = row.n.size
-    found: list[Indices] = []
-    for kind, way in enumerate(_WAYS):
+    targets: list[Indices] = []
+    sources: list[Indices] = []
+    shares: list[Floats] = []
+    for way, of_kind in zip(_WAYS, by_kind, strict=True):
         n, v = row.n + way.people, row.v + way.in_sight
         (state,) = np.nonzero((n >= 0) & (n < size) & (v >= 0) & (v <= n))
         for before, after in way.planes:
             # Nobody is as still as can be.
             plane = np.where(n[state] == 0, _STILL, after)
-            target = plane * states + states_before(n[state]) + v[state]
-            found.append(
-                np.array([target, np.full_like(state, kind), np.full_like(state, before), state])
-            )
-    changes = np.concatenate(found, axis=1)
-    target, kinds, planes, state = changes[:, changes[0].argsort(kind="stable")]
-    first = np.searchsorted(target, np.arange(2 * states))
-    nth = np.arange(target.size) - first[target]
-    sources = np.zeros((int(nth.max()) + 1, 2 * states), dtype=np.intp)
-    sources[nth, target] = planes * states + state
-    return _Paths(sources, nth, target, kinds, planes, state)
+            targets.append(plane * states + states_before(n[state]) + v[state])
+            sources.append(before * states + state)
+            shares.append(of_kind[before, state])
+    target = np.concatenate(targets)
+    order = target.argsort(kind="stable")
+    target = target[order]
+    nth = np.arange(target.size) - np.searchsorted(target, np.arange(2 * states))[target]
+    shape = (int(nth.max(axis=0)) + 1, 2 * states)
+    from_where, with_share = np.zeros(shape, np.intp), np.zeros(shape)
+    from_where[nth, target] = np.concatenate(sources)[order]
+    with_share[nth, target] = np.concatenate(shares)[order]
+    return from_where, with_share
 
 
 @cache

@@ -320,7 +320,9 @@ def _likely_up_to(chances: Floats, least: float) -> int:
 
 
 def _rounded_up(count: int) -> int:
-    return (count // _SIZES + 1) * _SIZES
+    # An eighth apart: a hall that fills and empties shares a few tables.
+    apart = max(_SIZES, (1 << count.bit_length()) >> 3)
+    return (count // apart + 1) * apart
 
 
 def _roomy(belief: ViewBelief, people_seen: int) -> ViewBelief:
