@@ -195,7 +195,8 @@ def split_manifest(
     )
     outcome = split_frames(with_groups(known, _watch), plan, str(manifest))
     written = write_manifest(out, outcome.frames)
-    _show(split_table(outcome, written))
+    _show(split_table(outcome))
+    Console().print(f"{written.path}, sha256 {written.sha256}", highlight=False, soft_wrap=True)
 
 
 @app.command(name="compare")

@@ -10,7 +10,7 @@ from training.data.curation import Curated
 from training.data.findings import Report
 from training.data.label_noise import in_words
 from training.data.splits import SplitOutcome
-from training.manifest import Manifest, Split
+from training.manifest import Split
 
 # Lines of a report that a terminal holds; the file has them all.
 _MOST_FINDINGS = 40
@@ -69,7 +69,7 @@ def report_tables(report: Report) -> list[RenderableType]:
     return [facts, table, f"refused: {rules}.{more}"]
 
 
-def split_table(outcome: SplitOutcome, written: Manifest) -> RenderableType:
+def split_table(outcome: SplitOutcome) -> RenderableType:
     """Return how many frames each part has, by camera."""
     cameras = sorted({frame.camera_id for frame in outcome.frames})
     table = Table("part", "frames", "share", *(name or "(no camera)" for name in cameras))
@@ -86,7 +86,7 @@ def split_table(outcome: SplitOutcome, written: Manifest) -> RenderableType:
         )
     table.caption = (
         f"{outcome.units} units; left out: {outcome.guarded} too near in time to another part, "
-        f"{outcome.beside_frozen} beside a frozen frame\n{written.path}, sha256 {written.sha256}"
+        f"{outcome.beside_frozen} beside a frozen frame"
     )
     return table
 

@@ -171,21 +171,28 @@ def _environment(
     capture: Path, out: Path, start: str | None, end: str | None, endpoint: str
 ) -> dict[str, str]:
     """Return the job's environment for paths of this machine."""
-    own = capture.resolve()
-    if endpoint and own.is_dir() and own.name != endpoint and not (own / endpoint).is_dir():
-        there = ", ".join(sorted(one.name for one in own.iterdir() if one.is_dir())) or "no folder"
-        raise MonitorError(
-            f"{capture} has no folder of the endpoint {endpoint!r}; it has {there}.\n"
-            "Name one of these, or leave --endpoint out."
-        )
+    source = capture.resolve()
+    if endpoint:
+        _check_captured(source, endpoint)
     environment = {
-        "dataset_source": str(capture.resolve()),
+        "dataset_source": str(source),
         "output_path": str(out.resolve()),
         "start_time": start or "",
         "end_time": end or "",
         "sagemaker_endpoint_name": endpoint,
     }
     return {name: value for name, value in environment.items() if value}
+
+
+def _check_captured(source: Path, endpoint: str) -> None:
+    """Refuse an endpoint that a capture has nothing of; a window without traffic is none of it."""
+    if not source.is_dir() or source.name == endpoint or (source / endpoint).is_dir():
+        return
+    there = ", ".join(sorted(one.name for one in source.iterdir() if one.is_dir())) or "no folder"
+    raise MonitorError(
+        f"{source} has no folder of the endpoint {endpoint!r}; it has {there}.\n"
+        "Name one of these, or leave --endpoint out."
+    )
 
 
 def _orders(environment: dict[str, str], out: Path) -> Orders:

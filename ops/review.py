@@ -167,10 +167,14 @@ def _reviewer_name(given: str) -> str:
         name = given.strip() or getpass.getuser()
     except (OSError, KeyError, ImportError) as fault:
         raise ManifestError("This user has no name.\nSay who you are with --reviewer.") from fault
-    if len(name) > LONGEST_NAME or not name.isprintable():
+    if not name.isprintable():
         raise ManifestError(
-            f"--reviewer has {len(name)} characters, or some that cannot be printed.\n"
-            f"Give a name of at most {LONGEST_NAME}."
+            f"The name {name!r} has characters that cannot be printed.\n"
+            "Give another one with --reviewer."
+        )
+    if len(name) > LONGEST_NAME:
+        raise ManifestError(
+            f"--reviewer has {len(name)} characters.\nGive a name of at most {LONGEST_NAME}."
         )
     return name
 

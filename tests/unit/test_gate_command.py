@@ -38,7 +38,7 @@ def test_a_worse_challenger_is_rejected_with_exit_code_1_and_every_reason(
 
     told = capsys.readouterr().out
     assert code == 1
-    assert "not better: On drifted, which drifted, AP50 goes from 1.000 to 0.000" in told
+    assert "not better: On the slice drifted, AP50 goes from 1.000 to 0.000" in told
     assert "worse: On drifted, the count's mean error goes from 0.000 to 2.000" in told
     assert told.rstrip().endswith("Reject.")
 

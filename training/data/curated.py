@@ -65,7 +65,7 @@ class Evidence:
         if self.frame.origin is Origin.PEOPLE:
             reasons.append("people labelled it")
         if self.drifted:
-            reasons.append(f"it is {' and '.join(self.drifted)}, which drifted")
+            reasons.append(f"it is of the drifted slice {' and '.join(self.drifted)}")
         if self.dispute is not None and self.dispute.faces:
             parts = []
             if self.dispute.more:

@@ -19,7 +19,8 @@ from training.serving.endpoint import ServedModel
 RESAMPLES = 2000
 LEVEL = 0.95
 # Digits to which figures are told: far below what any interval can tell apart.
-_DIGITS = 4
+# More than any page shows: what is rounded twice can be a digit off.
+_DIGITS = 6
 
 Watch = Callable[[Sequence[LabelledImage], str], Iterable[LabelledImage]]
 

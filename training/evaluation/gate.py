@@ -176,7 +176,7 @@ def _won(comparison: Comparison, margins: Margins) -> Iterator[Reason]:
         return
     paired, lacking = _figure(one, figure), _lacking(one, figure, margins)
     if lacking or paired is None or paired.low is None:
-        words = f"On {name}, which drifted, {_called(figure)} cannot be judged: {lacking}."
+        words = f"On the slice {name}, {_called(figure)} cannot be judged: {lacking}."
         yield Reason(name, figure, Outcome.NOT_SHOWN, words)
         return
     # Equal counts in two sums can differ by what floats round off.
@@ -185,7 +185,7 @@ def _won(comparison: Comparison, margins: Margins) -> Iterator[Reason]:
         name,
         figure,
         Outcome.BETTER if is_better else Outcome.NOT_BETTER,
-        f"On {name}, which drifted, {_told(paired, figure)}: "
+        f"On the slice {name}, {_told(paired, figure)}: "
         + ("better." if is_better else "not shown to be better, the lower end is not above zero."),
     )
 

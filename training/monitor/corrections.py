@@ -89,7 +89,8 @@ def read_corrections(path: Path) -> Corrections:
     if not known:
         raise MonitorError(
             f"{path} has no corrections that name an answer.\n"
-            "People's labels are joined to answers by their inference id."
+            "Labels are joined to answers by their inference id, which `headcount data fetch` "
+            "keeps with each frame: review frames that it fetched."
         )
     return Corrections(tuple(known), unreadable)
 

@@ -118,8 +118,10 @@ def decide(
                 continue
             for hour, start_s in enumerate(one.start_s):
                 spreads = float(measured.spreads[hour, number])
-                p_value = baseline.p_value(feature, one.stream, spreads)
-                if p_value is None or not np.isfinite(spreads):
+                p_value = (
+                    baseline.p_value(feature, one.stream, spreads) if np.isfinite(spreads) else None
+                )
+                if p_value is None:
                     too_few += 1
                     continue
                 figure = _Figure(measured, hour, number, p_value)

@@ -109,7 +109,10 @@ def _moment(environment: Mapping[str, str], name: str) -> datetime | None:
             f"{name} is {text!r}: {fault}.\nWrite it as 2026-03-02T08:00:00Z."
         ) from fault
     if moment.tzinfo is None:
-        raise MonitorError(f"{name} {text!r} has no offset from UTC.\nEnd it with Z.")
+        raise MonitorError(
+            f"{name} {text!r} has no offset from UTC.\n"
+            f"Write it as {moment.isoformat()}Z, if that is the time in UTC."
+        )
     return moment.astimezone(UTC)
 
 

@@ -48,7 +48,9 @@ def read_boxes(said: Sequence[Any], frame: Frame) -> dict[str, list[list[float]]
     Raises:
         ManifestError: If one is no box, or they are too many.
     """
-    if not isinstance(said, list) or len(said) > MAX_BOXES:
+    if not isinstance(said, list):
+        raise ManifestError("The boxes of a frame are a list.\nLoad the page again.")
+    if len(said) > MAX_BOXES:
         raise ManifestError(f"At most {MAX_BOXES} boxes can be in a frame.\nRemove some.")
     boxes: dict[str, list[list[float]]] = {FACE: [], IGNORED: []}
     for entry in said:
