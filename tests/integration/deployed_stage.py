@@ -55,7 +55,7 @@ rooms:
 QUICK_POLICY = "{hold_off_s: 1, alert_cooldown_s: 60}"
 
 
-def eventually(look: Callable[[], FoundT], timeout_s: float = 30) -> FoundT:
+def eventually(look: Callable[[], FoundT], timeout_s: float = 90) -> FoundT:
     """Return what `look` finds as soon as it finds something."""
     deadline = time.monotonic() + timeout_s
     while not (found := look()):
@@ -143,7 +143,7 @@ class DeployedStage:
     def settle(self) -> None:
         """Wait until every queue has been empty for half a second."""
         quiet = 0
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while quiet < 5:
             assert time.monotonic() < deadline, "The queues do not become empty."
             quiet = 0 if self._waiting() else quiet + 1

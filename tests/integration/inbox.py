@@ -36,7 +36,7 @@ class Inbox:
         self.admit(topic_arn)
         sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=self.arn)
 
-    def take(self, count: int, wait_s: float = 10) -> list[dict[str, Any]]:
+    def take(self, count: int, wait_s: float = 30) -> list[dict[str, Any]]:
         """Return the next messages: `count` of them, or fewer when `wait_s` is over."""
         found: list[dict[str, Any]] = []
         deadline = time.monotonic() + wait_s

@@ -156,7 +156,7 @@ def _running(deployed: DeployedStage, folder: Path, site_id: str) -> Iterator[Pa
             yield printed
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=60)
 
 
 @contextmanager

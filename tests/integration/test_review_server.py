@@ -218,5 +218,5 @@ def _reviewing(aws: EmbeddedAws, home: Path) -> Iterator[tuple[subprocess.Popen[
 def _stopped(review: subprocess.Popen[str]) -> str:
     """Stop a review as Ctrl-C does, and return the rest of what it said."""
     review.send_signal(signal.SIGINT)
-    said, _ = review.communicate(timeout=20)
+    said, _ = review.communicate(timeout=60)
     return said

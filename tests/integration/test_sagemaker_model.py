@@ -182,7 +182,7 @@ def test_a_changed_configuration_updates_the_endpoint_and_a_stack_takes_it_away(
     _deploy(aws, template, update=True)
     after = control.describe_endpoint(EndpointName=name)
     aws.client("cloudformation").delete_stack(StackName=STACK)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while control.list_endpoints()["Endpoints"] and time.monotonic() < deadline:
         time.sleep(0.2)
 
