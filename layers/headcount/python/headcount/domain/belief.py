@@ -274,7 +274,7 @@ def _with_frame(belief: Belief, seen: Observation, reading: Reading) -> Belief:
         < reading.return_within,
     )
     view = _looked_at(belief, before, seen, says, lens, reading)
-    if track.shows_somebody() and not view.belief.people_chances().argmax(axis=0):
+    if track.shows_somebody() and view.belief.is_likely_empty():
         # A sign that is believed counts for more than its own weight: somebody has come.
         view = View(not_empty(view.belief, _P_VACANT_SENSED), view.at)
     return Belief(

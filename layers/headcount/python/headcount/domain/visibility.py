@@ -104,6 +104,12 @@ class ViewBelief:
         chances: Floats = self.people[0] + self.people[1]
         return chances
 
+    def is_likely_empty(self) -> bool:
+        """Return whether no number of people is likelier than none."""
+        vacant = float(self.people[1, 0])
+        # The likeliest has an even share at least: mostly none has not even that.
+        return vacant * self.size >= 1 and not self.people_chances().argmax(axis=0)
+
     def is_clear_for(self, camera_id: str, after: timedelta) -> bool:
         """Return whether one more clear look of that camera so soon would change nothing."""
         return self.at_rest and self.last == (camera_id, 0, False) and after <= _LONGEST_STEP
@@ -246,11 +252,10 @@ def _see(belief: ViewBelief, says: tuple[str, int, bool], detection: Detection) 
     before = belief.sights.get(camera_id) or Sight(_unseen(belief.people))
     sight = _learn(before, people_seen)
     rate = found_rate(sight, detection)
-    joint = before.joint * likelihood(rate, detection.false_alarms, belief.size, people_seen, stirs)
+    says_so = likelihood(rate, detection.false_alarms, belief.size, people_seen, stirs)
+    joint = before.joint * says_so
+    joint /= np.vdot(before.joint, says_so)
     people = _people_in(joint)
-    scale = 1 / float(people.sum())
-    joint *= scale
-    people *= scale
     sights = {camera_id: Sight(joint, sight.faces, sight.missed, people_seen)}
     if len(belief.sights) > 1 or camera_id not in belief.sights:
         sights.update(_rescaled(belief, people, but=camera_id))
