@@ -42,6 +42,7 @@ from local.demo.tap import BusTap
 from local.launcher import EmbeddedAws
 from local.portraits import ROOT
 from local.scenes import Scene, compose
+from ops.backlog import backlog
 from ops.build import build_for_this_machine
 from ops.deployment import Deployment
 from ops.query import run_named_query
@@ -53,8 +54,14 @@ STAGE = "local"
 PAGE = ROOT / ".build/demo/index.html"
 LOG = ROOT / ".build/demo/emulator.log"
 LAKE_QUERY = "faces_by_camera"
-# How long a fragment may be on its way when the clips have ended.
-DRAIN_S = 20.0
+# How long a fragment may be on its way when the clips have ended. Chosen: a machine that was busy
+# with much else was seen to need half of it.
+DRAIN_S = 60.0
+# A fragment that is not counted by then, and that no queue holds, is lost.
+LOST_AFTER_S = 20.0
+# Nothing is on its way when this many looks in a row find nothing: between two queues is the bus.
+QUIET_LOOKS = 3
+LOOK_EVERY_S = 0.25
 # As many of each function as the local stage lets a queue run at once.
 WARM_WORKERS = 2
 
@@ -189,6 +196,7 @@ class _Run:
         self._site = site
         self._feeds = feeds
         self.deployment = Deployment.find(STAGE, aws.client("cloudformation"))
+        self._sqs = aws.client("sqs")
         self.recording = Recording()
         self.started_at = datetime.now(UTC)
         self.bms = BuildingManagementSystem(
@@ -269,17 +277,21 @@ class _Run:
         ]
 
     def finish(self) -> None:
-        """Stop the cameras, and wait for what they sent to be counted and written down."""
+        """Stop the cameras, and wait until all that follows from their fragments has happened."""
         for gateway in self._gateways.values():
             gateway.stop()
-        deadline = time.monotonic() + DRAIN_S
-        while time.monotonic() < deadline:
-            figures = fragment_figures(self._tallies(), self.recording.frames)
-            if figures["lost"] <= 0:
-                break
-            time.sleep(0.25)
+        began, quiet = time.monotonic(), 0
+        while quiet < QUIET_LOOKS and (waited_s := time.monotonic() - began) < DRAIN_S:
+            time.sleep(LOOK_EVERY_S)
+            is_on_its_way = backlog(self.deployment, self._sqs) > 0 or (
+                waited_s < LOST_AFTER_S and self._uncounted() > 0
+            )
+            quiet = 0 if is_on_its_way else quiet + 1
         self._tap.stop()
         self.bms.stop()
+
+    def _uncounted(self) -> int:
+        return fragment_figures(self._tallies(), self.recording.frames)["lost"]
 
     def summary(self) -> dict[str, Any]:
         """Return the figures of the run, with the lake's own answer beside them."""

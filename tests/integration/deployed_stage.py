@@ -25,6 +25,7 @@ from local.bms import BuildingManagementSystem, ReceivedCommand
 from local.demo.tap import BusTap
 from local.launcher import REGION, EmbeddedAws
 from local.scenes import Picture, Scene, Visit, frames
+from ops.backlog import backlog
 from ops.deployment import Deployment
 from ops.site_apply import SitePlanner
 from ops.site_changes import SiteClients, carry_out
@@ -142,32 +143,12 @@ class DeployedStage:
 
     def settle(self) -> None:
         """Wait until every queue has been empty for half a second."""
-        quiet = 0
+        sqs, quiet = self.aws.client("sqs"), 0
         deadline = time.monotonic() + 90
         while quiet < 5:
             assert time.monotonic() < deadline, "The queues do not become empty."
-            quiet = 0 if self._waiting() else quiet + 1
+            quiet = 0 if backlog(self.deployment, sqs) else quiet + 1
             time.sleep(0.1)
-
-    def _waiting(self) -> int:
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        sqs = self.aws.client("sqs")
-        return sum(
-            int(count)
-            for url in self._queue_urls()
-            for count in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))[
-                "Attributes"
-            ].values()
-        )
-
-    def _queue_urls(self) -> tuple[str, ...]:
-        found = self.deployment
-        return (
-            found.sample_queue_url,
-            found.estimate_queue_url,
-            found.decide_queue_url,
-            found.notify_queue_url,
-        )
 
     @contextmanager
     def impatient(self, queue_url: str) -> Iterator[None]:
