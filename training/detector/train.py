@@ -20,7 +20,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
+try:
+    import torch
+except ModuleNotFoundError as fault:
+    raise SystemExit(
+        "There is no torch here.\nMake its environment with `make training`, and run "
+        "`.build/training/bin/python -m training.detector.train`."
+    ) from fault
 
 from headcount.errors import HeadcountError
 from training.detector.champion import Champion, find_champion
