@@ -53,6 +53,7 @@ class Stage:
         access_log_days: How long it is remembered who read which object.
         firehose_buffer_s: How long Firehose collects before it writes a Parquet object.
         sample_batch_window_s: How long fragments wait to share one endpoint call.
+        sample_batch_size: How many may share it.
         queue_concurrency: Batches of one queue worked on at once; spares the endpoint.
         tick_minutes: How often control looks at every room without being told.
         alarms: When somebody should look.
@@ -77,6 +78,7 @@ class Stage:
     access_log_days: int = 90
     firehose_buffer_s: int = 60
     sample_batch_window_s: int = 0
+    sample_batch_size: int = 10
     queue_concurrency: int = 10
     tick_minutes: int = 1
     alarms: AlarmThresholds = AlarmThresholds()
@@ -132,6 +134,9 @@ def _stages() -> dict[str, Stage]:
         architecture=_host_architecture(),
         layer_target=host_target(),
         model_target="local",
+        # A laptop that is busy falls behind, and batches fill up: ten frames would take it longer
+        # than the endpoint is waited for, and be counted minutes later.
+        sample_batch_size=3,
         # A worker is a process of 70 MB: two cores do not gain from more of them.
         queue_concurrency=2,
     )

@@ -58,6 +58,7 @@ class Perception(Construct):
                 "METRICS_NAMESPACE": _namespace(stage),
             },
             memory_mb=_MEMORY_MB,
+            batch_size=stage.sample_batch_size,
             batch_window=Duration.seconds(stage.sample_batch_window_s),
             operations=operations,
         )
